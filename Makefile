@@ -171,10 +171,18 @@ $(versioned): version_flag = -DPODFLAME_VERSION='"$(VERSION)"'
 # pprof's messages, by protobuf-c; the pages of a flame graph, of lines and of the collector, each
 # bundled from npm into one self-contained html file, embedded by the assembler.
 generated_format := $(GEN)/pprof.pb-c.c
+generated_send   := $(GEN)/push.pb-c.c
 
 $(GEN)/pprof.pb-c.c $(GEN)/pprof.pb-c.h &: agent/format/pprof.proto
 	$(say) PROTOC $<
 	$(Q)mkdir -p $(GEN) && protoc-c --proto_path=agent/format --c_out=$(GEN) $<
+
+$(GEN)/push.pb-c.c $(GEN)/push.pb-c.h &: agent/send/push.proto
+	$(say) PROTOC $<
+	$(Q)mkdir -p $(GEN) && protoc-c --proto_path=agent/send --c_out=$(GEN) $<
+
+# protobuf-c makes a char * of its own empty string.
+$(B)/$(GEN)/push.pb-c.o: private ALL_CFLAGS += -Wno-cast-qual
 
 flame := agent/format/flame
 # In the tarball of `make dist` they are bundled already.
@@ -194,6 +202,7 @@ $(GEN)/%.html: $(npm) $(wildcard $(flame)/* agent/format/heat/* agent/collect/pa
 endif
 
 $(B)/agent/format/pprof.o $(B)/agent/format/pprof_read.o $(B)/tests/unit/format_pprof.o: $(GEN)/pprof.pb-c.h
+$(B)/agent/send/pyroscope.o $(B)/tests/unit/send_protocol.o $(B)/tests/unit/send_apart.o: $(GEN)/push.pb-c.h
 $(B)/agent/format/html.o: $(GEN)/flame.html
 $(B)/agent/format/heat/heat.o: $(GEN)/heat.html
 $(B)/agent/collect/page.o: $(GEN)/page.html
@@ -226,7 +235,7 @@ clean: ## remove what was built
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(filter-out %.d,$(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(filter-out %.d,$(MAKEFILE_LIST))
 
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -9,7 +9,7 @@ deb: ## a Debian package of the program, its units, man page and completions: bu
 	$(Q)$(MAKE) --no-print-directory build/deb/stamp
 
 # The program is built there, from what is generated here.
-build/deb/stamp: Makefile $(npm) $(GEN)/flame.html $(GEN)/heat.html $(GEN)/page.html $(GEN)/pprof.pb-c.c \
+build/deb/stamp: Makefile $(npm) $(GEN)/flame.html $(GEN)/heat.html $(GEN)/page.html $(GEN)/pprof.pb-c.c $(GEN)/push.pb-c.c \
                  $(shell find $(foreach room,$(rooms),$(path_$(room))) $(main) deploy LICENSE -type f)
 	$(say) DEB $(staged)
 	$(Q)dpkg-parsechangelog -l deploy/debian/changelog -S Version | grep -qx '$(VERSION)' || \

@@ -112,6 +112,13 @@ struct pystack_options {
 int pystack_open(const struct pystack_options *options, struct pystack **ret, struct pystack_info *ret_info);
 
 /*
+ * Whether a file that is mapped with code may make its process a Python, of any kind. @path is as in maps, @fd is open
+ * for reading. Where it is false for all such files of a process, pystack_open() finds that the process is no Python.
+ * True also if the file does not tell. Takes 50 us, or milliseconds if the file has a large .symtab.
+ */
+bool pystack_file_may_be_python(const char *path, int fd);
+
+/*
  * Opens @pid, a copy of the process of @parent: it was forked by that process or by another copy, and has executed no
  * other program since. All lies where it lies in the parent, so nothing is searched for: that takes some 50 us. It has
  * the trace of @parent. Errors as of pystack_open().

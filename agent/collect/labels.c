@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From attributes to labels. A pod's owner is known if an attribute names it. A pod's name is never taken apart on its
- * own: "shop-7d9f-x2x1p" may be a pod of a Deployment, and may be one that somebody has named so. Only if an attribute
- * tells the hash of the Deployment's template does that part of the name mean the Deployment.
+ * From attributes to labels. profile_workload() says how a pod's owner is known.
  */
 #include "agent/collect/labels.h"
 #include "agent/base/base.h"
@@ -33,19 +31,14 @@ enum attribute {
         SERVICE,
         VERSION,
         PROCESS,
-        DEPLOYMENT, /* from here on: owners, the outermost first */
-        STATEFUL_SET,
-        DAEMON_SET,
-        CRON_JOB,
-        JOB,
-        REPLICA_SET,
-        ATTRIBUTES,
+        OWNERS, /* from here on: those of profile_owners */
+        ATTRIBUTES = OWNERS + PROFILE_OWNERS,
 };
 
-static const char *const attribute_names[ATTRIBUTES] = {
+static const char *const attribute_names[OWNERS] = {
         [NAMESPACE] = "k8s.namespace.name",
         [POD] = "k8s.pod.name",
-        [POD_HASH] = "k8s.pod.label.pod-template-hash",
+        [POD_HASH] = PROFILE_POD_HASH_ATTRIBUTE,
         [K8S_CONTAINER] = "k8s.container.name",
         [CONTAINER_NAME] = "container.name",
         [CONTAINER_ID] = "container.id",
@@ -55,21 +48,6 @@ static const char *const attribute_names[ATTRIBUTES] = {
         [SERVICE] = "service.name",
         [VERSION] = "service.version",
         [PROCESS] = "process.executable.name",
-        [DEPLOYMENT] = "k8s.deployment.name",
-        [STATEFUL_SET] = "k8s.statefulset.name",
-        [DAEMON_SET] = "k8s.daemonset.name",
-        [CRON_JOB] = "k8s.cronjob.name",
-        [JOB] = "k8s.job.name",
-        [REPLICA_SET] = "k8s.replicaset.name",
-};
-
-static const char *const owner_kinds[ATTRIBUTES] = {
-        [DEPLOYMENT] = "Deployment",
-        [STATEFUL_SET] = "StatefulSet",
-        [DAEMON_SET] = "DaemonSet",
-        [CRON_JOB] = "CronJob",
-        [JOB] = "Job",
-        [REPLICA_SET] = "ReplicaSet",
 };
 
 const char *collect_label_name(enum label label)
@@ -92,12 +70,17 @@ struct reading_labels {
         char *values[ATTRIBUTES]; /* clean text; NULL: none */
 };
 
+static const char *name_of(unsigned attribute)
+{
+        return attribute < OWNERS ? attribute_names[attribute] : profile_owners[attribute - OWNERS].attribute;
+}
+
 static int take_attribute(void *ctx, const char *key, const char *value)
 {
         struct reading_labels *reading = ctx;
 
         for (unsigned i = 0; i < ATTRIBUTES; i++) {
-                if (strcmp(attribute_names[i], key) != 0)
+                if (strcmp(name_of(i), key) != 0)
                         continue;
                 free(reading->values[i]);
                 reading->values[i] = escape_clean(value);
@@ -111,34 +94,14 @@ static const char *value_of(const struct reading_labels *reading, enum attribute
         return reading->values[attribute] ? reading->values[attribute] : "";
 }
 
-/* The name of a pod's Deployment: what stands before the template's hash. 0 if the name is not made that way. */
-static size_t length_of_deployment(const char *pod, const char *hash)
-{
-        const char *last = strrchr(pod, '-');
-        size_t len = last ? (size_t)(last - pod) : 0, hash_len = strlen(hash);
-
-        if (hash_len == 0 || len < hash_len + 2 || pod[len - hash_len - 1] != '-' ||
-            strncmp(pod + len - hash_len, hash, hash_len) != 0)
-                return 0;
-        return len - hash_len - 1;
-}
-
 /* Makes the owner's name. NULL if memory ran out. */
 static char *make_workload(const struct reading_labels *reading)
 {
-        const char *pod = value_of(reading, POD);
-        size_t len = length_of_deployment(pod, value_of(reading, POD_HASH));
-        char *workload;
+        const char *owners[PROFILE_OWNERS];
 
-        for (unsigned i = DEPLOYMENT; i < ATTRIBUTES; i++) {
-                const char *name = value_of(reading, (enum attribute)i);
-
-                if (*name)
-                        return asprintf(&workload, "%s/%s", owner_kinds[i], name) < 0 ? NULL : workload;
-        }
-        if (len > 0)
-                return asprintf(&workload, "Deployment/%.*s", (int)len, pod) < 0 ? NULL : workload;
-        return strdup("");
+        for (unsigned i = 0; i < PROFILE_OWNERS; i++)
+                owners[i] = reading->values[OWNERS + i];
+        return profile_workload(owners, reading->values[POD], reading->values[POD_HASH]);
 }
 
 /* Makes the container's name, which is the same for all its instances. NULL if memory ran out. */

@@ -89,33 +89,34 @@ static inline bool compare_scope_lacks(const struct compare_scoped *scope, enum 
 /* Which growth matters, and with what certainty. */
 struct compare_criteria {
         struct compare_scope scope;
-        double relative;    /* the least growth that matters, relative to the base's share, */
-        double points;      /* and as a difference of shares: both must be reached */
-        double alpha;       /* probability of any false alarm in a comparison */
-        double miss;        /* probability that a pass overlooks growth of @sensitivity times the threshold */
-        double miss_part;   /* the part of it that this comparison may use up: others look at fewer or more of the runs */
+        double relative;  /* the least growth that matters, relative to the base's share, */
+        double points;    /* and as a difference of shares: both must be reached */
+        double alpha;     /* probability of any false alarm in a comparison */
+        double miss;      /* probability that a pass overlooks growth of @sensitivity times the threshold */
+        double miss_part; /* the part of it that this comparison may use up: others look at fewer or more of the runs */
         double least_share; /* functions with smaller shares on both sides are not tested, unless they are new */
         double sensitivity; /* a pass rules out growth of this many times the threshold */
 };
-#define COMPARE_CRITERIA_DEFAULT                                                                                     \
-        {                                                                                                            \
-                .relative = 0.1, .points = 0.005, .alpha = 0.01, .miss = 0.05, .miss_part = 1, .least_share = 0.01, .sensitivity = 2 \
+#define COMPARE_CRITERIA_DEFAULT                                                                                    \
+        {                                                                                                           \
+                .relative = 0.1, .points = 0.005, .alpha = 0.01, .miss = 0.05, .miss_part = 1, .least_share = 0.01, \
+                .sensitivity = 2                                                                                    \
         }
 
 /* One measure of one function. */
 struct compare_change {
         uint64_t hits[COMPARE_SIDES];
         double share[COMPARE_SIDES];
-        double change;     /* new share minus the base's share */
-        double low, high;  /* 95 % confidence interval of it */
-        double phi;        /* variance between runs, divided by that of counting; at least 1 */
-        bool tested;       /* if false, the members below are 0 */
-        double p;          /* probability of this growth by chance, corrected for the number of tests (Holm) */
-        double threshold;  /* the least growth that matters */
-        unsigned df;       /* degrees of freedom of phi; 0: it is not known */
-        double possible;   /* the most growth that is not ruled out: the true one exceeds it with probability @miss */
-        double more;       /* factor of samples with which a pass keeps its promise; 1: these samples keep it */
-        bool regression;   /* significant, and not below the threshold */
+        double change;    /* new share minus the base's share */
+        double low, high; /* 95 % confidence interval of it */
+        double phi;       /* variance between runs, divided by that of counting; at least 1 */
+        bool tested;      /* if false, the members below are 0 */
+        double p;         /* probability of this growth by chance, corrected for the number of tests (Holm) */
+        double threshold; /* the least growth that matters */
+        unsigned df;      /* degrees of freedom of phi; 0: it is not known */
+        double possible;  /* the most growth that is not ruled out: the true one exceeds it with probability @miss */
+        double more;      /* factor of samples with which a pass keeps its promise; 1: these samples keep it */
+        bool regression;  /* significant, and not below the threshold */
 };
 
 struct compare_function {

@@ -66,7 +66,8 @@ static size_t count_runs_needed(const struct compare_result *c, const struct com
 
         if (weak->df == 0)
                 return 0;
-        double error = (weak->possible - weak->change) / statistics_t_quantile(c->criteria.miss * c->criteria.miss_part, weak->df);
+        double error = (weak->possible - weak->change) /
+                       statistics_t_quantile(c->criteria.miss * c->criteria.miss_part, weak->df);
 
         for (double wanted = ceil(runs + 0.5); wanted <= TIMES_MAX * runs; wanted++) {
                 double df = weak->df * (wanted - 1) / fmax(0.5, runs - 1);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening and closing a struct find. */
+#include "agent/find/barren.h"
 #include "agent/find/internal.h"
+#include "agent/find/usual.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -99,6 +101,10 @@ int find_open_with(const struct find_config *config, const struct find_ops *ops,
                 r = open_apis(config, find);
         if (!r)
                 r = open_fds(find, config->follow);
+        if (!r)
+                r = find_usual_new(&find->usual);
+        if (!r && ops->may_be_python)
+                r = find_barren_new(ops->may_be_python, &find->barren);
         if (!r) {
                 *ret = find;
                 find = NULL;
@@ -116,6 +122,8 @@ void find_close(struct find *find)
         HASH_ITER(hh, find->entries, entry, next)
                 find_known_remove(find, entry);
         find_penalties_clear(find);
+        find_barren_free(find->barren);
+        find_usual_free(find->usual);
         find_watch_close(find->watch);
         if (find->ends_fd >= 0)
                 close(find->ends_fd);

@@ -23,7 +23,7 @@ enum find_kind {
 
 struct find_entry {
         pid_t pid;
-        uint64_t start_time;  /* clock ticks since boot */
+        uint64_t start_time;  /* clock ticks since boot; 0: not read yet */
         uint64_t start_stack; /* changes with an exec; 0: not known */
         int pidfd;            /* set once it was reported, if there are enough descriptors; otherwise -1 */
         enum find_kind kind;
@@ -35,10 +35,15 @@ struct find_entry {
         uint64_t look_at; /* ns since boot: when to check for an exec */
         uint64_t open_at; /* ns since boot: when to try to open it again */
         uint64_t scan;    /* number of the last scan that saw it */
+        uint64_t born_at; /* by the clock of the kernel's reports; 0: its birth was not reported */
+        char program[NSUTIL_COMM_SIZE]; /* by the last exec that was reported; "": none was */
         UT_hash_handle hh;
         uint64_t name_at;    /* ns since boot: when to ask for its names again; 0: never */
         uint64_t name_after; /* ns between the last two times that they were asked for */
         bool starved;        /* not looked at since descriptors are short */
+        bool threaded;       /* has started threads, by the kernel's reports */
+        bool is_usual;       /* of a program that is not Python as a rule: it can wait a little */
+        bool is_no_python;   /* its last look has found so */
         bool is_young;       /* in the list of those that are looked at between two scans of all processes */
         struct find_entry *prev, *next;
 };
@@ -47,6 +52,7 @@ struct find_entry {
 struct find_ops {
         int (*open)(const struct pystack_options *options, struct pystack **ret, struct pystack_info *ret_info);
         void (*close)(struct pystack *py);
+        bool (*may_be_python)(const char *path, int fd); /* pystack_file_may_be_python(); NULL: all files may be */
 };
 
 /* The folders in which runtimes have their files. */
@@ -59,7 +65,9 @@ struct find_roots {
 enum { FIND_DOCKER_API, FIND_KUBELET, FIND_APIS };
 
 struct find_api_poll;
+struct find_barren;
 struct find_penalty;
+struct find_usual;
 struct find_watch;
 struct find_links;
 struct find_names_cache;
@@ -85,11 +93,14 @@ struct find {
 
         struct find_entry *entries;
         struct find_penalty *penalties;
+        struct find_barren *barren; /* NULL: all files may make a process a Python */
+        struct find_usual *usual;
         struct find_entry *young;
         int ends_fd;              /* epoll of the pidfds of reported processes */
         int fd;                   /* epoll of ends_fd and the watch's descriptor */
         struct find_watch *watch; /* NULL: the kernel does not report births and execs */
         uint64_t muted_until;     /* ns since boot; until then the watch does not wake podflame up; 0: it does */
+        uint64_t muted_for;       /* ns, of the present muting; 0: there is none */
         uint64_t scan;
         uint64_t full_at; /* ns since boot: when to scan all processes */
         uint64_t slice;   /* the most ns that a scan takes; 0: no limit */
@@ -130,6 +141,12 @@ void find_known_set_young(struct find *find, struct find_entry *entry, bool youn
 /* Tries to open @entry's process, and reports it if it is Python. Sets when to look again. */
 void find_classify(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now);
 
+/*
+ * Whether a process is certainly no Python now, by the files that it has mapped. If it is, sets when to look again.
+ * Nothing else of it is read.
+ */
+bool find_classify_by_files(struct find *find, struct find_entry *entry, uint64_t now);
+
 /* ---- processes that take too much work to open (penalty.c) ----------------- */
 
 /* When @pid may be opened, in ns since boot, if its container has made the search slow; 0: now. */
@@ -149,13 +166,22 @@ void find_watch_close(struct find_watch *watch); /* accepts NULL */
 /* A descriptor that becomes readable when there are births or execs. */
 int find_watch_fd(const struct find_watch *watch);
 
-/* Gets a birth, or an exec: then news->parent is 0. */
-typedef void (*find_news_fn)(const struct find_birth *news, void *ctx);
+struct find_news {
+        enum {
+                FIND_NEWS_BIRTH,
+                FIND_NEWS_THREAD, /* the process has started another thread */
+                FIND_NEWS_EXEC,   /* birth.at is not known */
+                FIND_NEWS_END,    /* of the first thread; others may live on */
+        } kind;
+        struct find_birth birth;     /* its parent is 0, unless this is a birth */
+        char name[NSUTIL_COMM_SIZE]; /* of an exec: that of the program, cut; else "" */
+};
+typedef void (*find_news_fn)(const struct find_news *news, void *ctx);
 
 /*
- * Calls @each for every process that was born or has executed a program since the last call. Returns how many records
- * were read, also those of threads. @ret_lost becomes true if records were lost. Records of one CPU come in their
- * order, the CPUs one after the other.
+ * Calls @each for what has become of processes since the last call. Returns how many records were read. @ret_lost
+ * becomes true if records were lost. Births come first, ends last; each of these groups has the CPUs one after the
+ * other.
  */
 size_t find_watch_hear(struct find_watch *watch, find_news_fn each, void *ctx, bool *ret_lost);
 
@@ -177,6 +203,10 @@ uint64_t find_next_starting(pid_t pid, uint64_t since, uint64_t now);
 
 /* The time between the birth or exec of a process and the first look at it. */
 #define FIND_FIRST_LOOK_NS UINT64_C(5000000)
+
+/* The same time for a program that is not Python as a rule, and how much later it may be. */
+#define FIND_USUAL_LOOK_NS UINT64_C(40000000)
+#define FIND_USUAL_SLACK_NS UINT64_C(20000000)
 
 /* The same time if children of 20 ms are to be seen whole. */
 #define FIND_LOOK_AT_ONCE_NS UINT64_C(300000)

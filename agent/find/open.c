@@ -5,6 +5,7 @@
 static const struct find_ops pystack_ops = {
         .open = pystack_open,
         .close = pystack_close,
+        .may_be_python = pystack_file_may_be_python,
 };
 
 int find_open(const struct find_config *config, struct find **ret)

@@ -10,6 +10,7 @@
  * randomisation is off).
  */
 #include "agent/find/internal.h"
+#include "agent/find/usual.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -58,6 +59,26 @@ static void update_young(const struct visit *visit, struct find_entry *entry)
         find_known_set_young(visit->find, entry, visit->find->watch && open);
 }
 
+/* Adds an entry of which nothing is known but its PID. NULL if memory ran out. */
+static struct find_entry *add_empty_entry(const struct visit *visit, pid_t pid)
+{
+        struct find_entry *entry = calloc(1, sizeof(*entry));
+
+        if (!entry)
+                return NULL;
+        *entry = (struct find_entry){ .pid = pid, .pidfd = -1, .since = visit->now, .scan = visit->find->scan };
+        if (find_known_add(visit->find, entry) == 0)
+                return entry;
+        free(entry);
+        return NULL;
+}
+
+static void identify_entry(struct find_entry *entry, const struct nsutil_stat *stat)
+{
+        entry->start_time = stat->start_time;
+        entry->start_stack = stat->start_stack;
+}
+
 /* Adds a process to the table. NULL if it has ended already, or memory ran out (then *@ret is -ENOMEM). */
 static struct find_entry *add_entry(const struct visit *visit, pid_t pid, struct find_birth *ret_birth, int *ret)
 {
@@ -67,22 +88,13 @@ static struct find_entry *add_entry(const struct visit *visit, pid_t pid, struct
         *ret = r == -ENOMEM ? r : 0;
         if (r)
                 return NULL;
-        struct find_entry *entry = calloc(1, sizeof(*entry));
-        *ret = -ENOMEM;
-        if (!entry)
-                return NULL;
-        *entry = (struct find_entry){
-                .pid = pid,
-                .pidfd = -1,
-                .start_time = stat.start_time,
-                .start_stack = stat.start_stack,
-                .since = find_ticks_to_ns(stat.start_time),
-                .scan = visit->find->scan,
-        };
-        if (find_known_add(visit->find, entry)) {
-                free(entry);
+        struct find_entry *entry = add_empty_entry(visit, pid);
+        if (!entry) {
+                *ret = -ENOMEM;
                 return NULL;
         }
+        identify_entry(entry, &stat);
+        entry->since = find_ticks_to_ns(stat.start_time);
         *ret = 0;
         *ret_birth = (struct find_birth){ .pid = pid, .parent = stat.ppid, .session = stat.session };
         return entry;
@@ -117,12 +129,16 @@ static void reset_executed_entry(const struct visit *visit, struct find_entry *e
         find_classify(visit->find, entry, visit->events, visit->now);
 }
 
-/* Whether a process is in the middle of an exec: then it has a program already, but no stack yet. */
+/*
+ * Whether a process is in the middle of an exec: then it has a program already, but no stack yet. At the first look no
+ * stack may also mean that access is refused.
+ */
 static bool is_executing(const struct find_entry *entry, const struct nsutil_stat *stat)
 {
+        bool may = entry->start_time == 0 || entry->start_stack;
         char exe[2];
 
-        return entry->start_stack && !stat->start_stack && nsutil_exe(entry->pid, exe, sizeof(exe)) == 0;
+        return may && !stat->start_stack && nsutil_exe(entry->pid, exe, sizeof(exe)) == 0;
 }
 
 /*
@@ -181,7 +197,11 @@ static void complete_names(const struct visit *visit, struct find_entry *entry)
 
 static void look_at_entry(const struct visit *visit, struct find_entry *entry, const struct nsutil_stat *stat)
 {
-        if (is_executing(entry, stat)) {
+        bool executing = is_executing(entry, stat);
+
+        if (entry->start_time == 0)
+                identify_entry(entry, stat);
+        if (executing) {
                 entry->look_at = visit->now + FIND_FIRST_LOOK_NS;
                 return;
         }
@@ -197,10 +217,25 @@ static void look_at_entry(const struct visit *visit, struct find_entry *entry, c
         update_young(visit, entry);
 }
 
+/*
+ * Looks at a process that the kernel has reported, without asking which process it is: if the files of whoever has this
+ * PID make no process a Python, that does not matter.
+ */
+static bool is_settled_by_files(const struct visit *visit, struct find_entry *entry)
+{
+        if (!entry->is_young || visit->events->wanted || !find_classify_by_files(visit->find, entry, visit->now))
+                return false;
+        update_young(visit, entry);
+        return true;
+}
+
 static int reread_and_look_at_entry(const struct visit *visit, struct find_entry *entry)
 {
         struct nsutil_stat stat;
         pid_t pid = entry->pid;
+
+        if (is_settled_by_files(visit, entry))
+                return 0;
         int r = nsutil_stat_read(pid, &stat);
 
         if (r == NSUTIL_E_GONE) {
@@ -211,7 +246,7 @@ static int reread_and_look_at_entry(const struct visit *visit, struct find_entry
                 entry->look_at = visit->now + FIND_FIRST_LOOK_NS;
                 return 0;
         }
-        if (stat.start_time != entry->start_time) {
+        if (entry->start_time != 0 && stat.start_time != entry->start_time) {
                 forget_entry(visit->find, entry, visit->events);
                 return meet_process(visit, pid);
         }
@@ -264,61 +299,124 @@ struct hearing {
         int r;
 };
 
-/*
- * Gets a birth or an exec. A reported process is looked at now, since it may not be the same program any more. Other
- * processes are looked at a little later: a new process most often executes a program, and a process that has executed
- * one has nothing in its memory yet.
- */
-static void hear_birth(const struct find_birth *news, void *ctx)
+/* Children of a process that is no Python are no Python until they execute one. */
+static bool is_child_usual(const struct visit *visit, pid_t parent)
 {
-        struct hearing *hearing = ctx;
-        const struct visit *visit = hearing->visit;
-        struct find_entry *entry = find_known_get(visit->find, news->pid);
+        const struct find_entry *entry = find_known_get(visit->find, parent);
 
-        if (news->parent)
-                tell_birth(visit, news);
-        if (!entry) {
-                struct find_birth met;
-                int r;
+        return entry && (entry->is_usual || entry->is_no_python);
+}
 
-                entry = add_entry(visit, news->pid, &met, &r);
-                if (r)
-                        hearing->r = r;
-                if (!entry)
-                        return;
-                if (!news->parent)
-                        tell_birth(visit, &met); /* its birth was not reported */
-                entry->since = visit->now;
-        }
-        entry->look_at = visit->now + (find_entry_is_reported(entry) ? 0 : visit->find->first_look);
+/*
+ * When to look first. A reported process is looked at now, since it may not be the same program any more. Other
+ * processes are looked at a little later: a new process most often executes a program, and a process that has executed
+ * one has nothing in its memory yet. What was reported while the watch was muted for long has happened some time ago.
+ */
+static void set_first_look(const struct visit *visit, struct find_entry *entry)
+{
+        const struct find *find = visit->find;
+        uint64_t delay = find->muted_for > find->first_look ? 0 : find->first_look;
+
+        if (entry->is_usual)
+                delay = FIND_USUAL_LOOK_NS;
+        entry->look_at = visit->now + (find_entry_is_reported(entry) ? 0 : delay);
         if (!find_entry_is_reported(entry))
                 entry->open_at = entry->look_at;
+}
+
+static void note_birth(const struct visit *visit, struct find_entry *entry, const struct find_birth *birth)
+{
+        entry->born_at = birth->at;
+        entry->threaded = false;
+        entry->is_usual = is_child_usual(visit, birth->parent);
+}
+
+static void note_exec(const struct visit *visit, struct find_entry *entry, const struct find_news *news)
+{
+        memcpy(entry->program, news->name, sizeof(entry->program));
+        entry->threaded = entry->is_no_python = false;
+        entry->is_usual = find_usual_is_other(visit->find->usual, entry->program);
+}
+
+/* Gets a birth or an exec. */
+static void hear_news(struct hearing *hearing, struct find_entry *entry, const struct find_news *news)
+{
+        const struct visit *visit = hearing->visit;
+        bool birth = news->kind == FIND_NEWS_BIRTH;
+        struct find_birth met;
+
+        if (birth)
+                tell_birth(visit, &news->birth);
+        if (!entry && birth) {
+                entry = add_empty_entry(visit, news->birth.pid);
+                if (!entry)
+                        hearing->r = -ENOMEM;
+        } else if (!entry) {
+                int r;
+
+                entry = add_entry(visit, news->birth.pid, &met, &r);
+                if (r)
+                        hearing->r = r;
+                if (entry)
+                        tell_birth(visit, &met); /* its birth was not reported */
+        }
+        if (!entry)
+                return;
+        entry->since = find_entry_is_reported(entry) ? entry->since : visit->now;
+        if (birth)
+                note_birth(visit, entry, &news->birth);
+        else
+                note_exec(visit, entry, news);
+        set_first_look(visit, entry);
         find_known_set_young(visit->find, entry, true);
 }
 
 /*
+ * Forgets a process that has ended before it was of interest. Where it had threads, others may live on. A report may be
+ * of an earlier process of the same PID: reports of different CPUs come in any order.
+ */
+static void hear_end(struct find *find, struct find_entry *entry, const struct find_birth *end)
+{
+        if (find_entry_is_reported(entry) || entry->threaded || entry->born_at == 0 || end->at < entry->born_at)
+                return;
+        find_known_remove(find, entry);
+}
+
+static void hear(const struct find_news *news, void *ctx)
+{
+        struct hearing *hearing = ctx;
+        struct find *find = hearing->visit->find;
+        struct find_entry *entry = find_known_get(find, news->birth.pid);
+
+        if (news->kind == FIND_NEWS_BIRTH || news->kind == FIND_NEWS_EXEC)
+                hear_news(hearing, entry, news);
+        else if (entry && news->kind == FIND_NEWS_END)
+                hear_end(find, entry, &news->birth);
+        else if (entry)
+                entry->threaded = true;
+}
+
+/*
  * Mutes the watch after it has woken podflame up. The kernel reports new threads, too. A machine that starts thousands
- * of them a second wakes podflame up no more often than first looks are due. While the watch is muted, the time-out
- * makes the caller come back.
+ * of them a second wakes podflame up no more often than first looks are due; while reports keep coming, half as often.
+ * While the watch is muted, the time-out makes the caller come back.
  */
 static void mute_watch(struct find *find, bool muted, uint64_t now)
 {
         struct epoll_event event = { .events = muted ? 0 : EPOLLIN };
+        bool was_muted = find->muted_until != 0;
 
-        if (muted == (find->muted_until != 0)) {
-                if (muted)
-                        find->muted_until = now + find->first_look;
-                return;
-        }
-        find->muted_until = muted ? now + find->first_look : 0;
-        epoll_ctl(find->fd, EPOLL_CTL_MOD, find_watch_fd(find->watch), &event);
+        find->muted_for = !muted ? 0 : was_muted ? 2 * find->first_look : find->first_look;
+        find->muted_until = muted ? now + find->muted_for : 0;
+        if (muted != was_muted)
+                epoll_ctl(find->fd, EPOLL_CTL_MOD, find_watch_fd(find->watch), &event);
 }
 
 static int listen_to_kernel(const struct visit *visit)
 {
         struct hearing hearing = { .visit = visit };
         bool lost = false;
-        size_t n = find_watch_hear(visit->find->watch, hear_birth, &hearing, &lost);
+        size_t n = find_watch_hear(visit->find->watch, hear, &hearing, &lost);
 
         if (lost)
                 visit->find->full_at = 0;
@@ -374,9 +472,12 @@ int find_timeout_ms(const struct find *find)
 
         if (find->muted_until && find->muted_until < at)
                 at = find->muted_until;
-        DL_FOREACH(find->young, entry)
-                if (entry->look_at < at)
-                        at = entry->look_at;
+        DL_FOREACH(find->young, entry) {
+                uint64_t look_at = entry->look_at + (entry->is_usual ? FIND_USUAL_SLACK_NS : 0);
+
+                if (look_at < at)
+                        at = look_at;
+        }
         return at > now ? (int)((at - now + NS_PER_MS - 1) / NS_PER_MS) : 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Births and execs at once, from perf's side-band records. For these a software event that counts nothing is opened on
+ * Births, execs and ends at once, from perf's side-band records. For these a software event that counts nothing is opened on
  * each CPU. That needs CAP_PERFMON (Linux 5.8), CAP_SYS_ADMIN or kernel.perf_event_paranoid <= 0, like the perf engine.
  *
  * The netlink process connector reports the same, but needs CAP_NET_ADMIN and the host's network namespace, which a pod
@@ -25,6 +25,7 @@
 struct ring {
         int fd;
         struct perf_event_mmap_page *page; /* NULL: not mapped */
+        uint64_t head;                     /* up to here it is read */
 };
 
 struct find_watch {
@@ -37,10 +38,18 @@ struct find_watch {
 /* The beginning of each of the kernel's records that matter. Fields that a shorter record lacks are 0. */
 struct kernel_record {
         struct perf_event_header header;
-        uint32_t pid;
-        uint32_t ppid; /* in a record of a birth, the PID of the process that forked; equal to pid for a thread */
-        uint32_t tid, ptid;
-        uint64_t time; /* of the birth, by the clock of the kernel */
+        union {
+                uint32_t pid;
+                struct {                    /* PERF_RECORD_FORK, PERF_RECORD_EXIT */
+                        uint32_t pid, ppid; /* of a birth: the process that forked; equal to pid for a thread */
+                        uint32_t tid, ptid;
+                        uint64_t time; /* by the clock of the kernel */
+                } task;
+                struct { /* PERF_RECORD_COMM */
+                        uint32_t pid, tid;
+                        char name[NSUTIL_COMM_SIZE];
+                } comm;
+        };
 };
 
 static int open_watch_event(int cpu)
@@ -142,44 +151,79 @@ static void copy_record(const struct find_watch *watch, const struct ring *ring,
                 memcpy((char *)ret + i, data + ((at + i) & mask), step);
 }
 
+static void set_news_of_birth(const struct kernel_record *record, struct find_news *ret)
+{
+        bool thread = record->pid == record->task.ppid;
+
+        *ret = (struct find_news){ .kind = thread ? FIND_NEWS_THREAD : FIND_NEWS_BIRTH,
+                                   .birth = { .pid = (pid_t)record->pid, .at = record->task.time } };
+        if (!thread)
+                ret->birth.parent = (pid_t)record->task.ppid;
+}
+
 /*
- * Whether a record is of a birth or exec of a process. PIDs are of podflame's namespace; 0 and -1 stand for processes
+ * Whether a record tells what becomes of a process. PIDs are of podflame's namespace; 0 and -1 stand for processes
  * outside of it.
  */
-static bool is_news_of_process(const struct kernel_record *record, struct find_birth *ret)
+static bool is_news_of_process(const struct kernel_record *record, struct find_news *ret)
 {
-        bool born = record->header.type == PERF_RECORD_FORK && record->pid != record->ppid;
-        bool executed = record->header.type == PERF_RECORD_COMM && record->header.misc & PERF_RECORD_MISC_COMM_EXEC;
-
-        *ret = (struct find_birth){ .pid = (pid_t)record->pid };
-        if (born) {
-                ret->parent = (pid_t)record->ppid;
-                ret->at = record->time;
+        if ((pid_t)record->pid <= 0)
+                return false;
+        switch (record->header.type) {
+        case PERF_RECORD_FORK:
+                set_news_of_birth(record, ret);
+                return true;
+        case PERF_RECORD_EXIT:
+                *ret = (struct find_news){ .kind = FIND_NEWS_END,
+                                           .birth = { .pid = (pid_t)record->pid, .at = record->task.time } };
+                return record->pid == record->task.tid;
+        case PERF_RECORD_COMM:
+                *ret = (struct find_news){ .kind = FIND_NEWS_EXEC, .birth = { .pid = (pid_t)record->pid } };
+                memcpy(ret->name, record->comm.name, sizeof(ret->name) - 1);
+                return record->header.misc & PERF_RECORD_MISC_COMM_EXEC;
+        default:
+                return false;
         }
-        return (born || executed) && ret->pid > 0;
+}
+
+/* What causes what, when reports of one process come from several CPUs. */
+static const unsigned stages[] = {
+        [FIND_NEWS_BIRTH] = 0, [FIND_NEWS_EXEC] = 1, [FIND_NEWS_THREAD] = 1, [FIND_NEWS_END] = 2
+};
+#define N_STAGES 3
+
+/* Tells what belongs to @stage. Returns the number of records. */
+static size_t hear_ring(const struct find_watch *watch, const struct ring *ring, unsigned stage, find_news_fn each,
+                        void *ctx, bool *ret_lost)
+{
+        struct kernel_record record;
+        struct find_news news;
+        size_t n = 0;
+
+        for (uint64_t at = ring->page->data_tail; at < ring->head; at += record.header.size) {
+                copy_record(watch, ring, at, &record);
+                if (record.header.size == 0)
+                        break;
+                *ret_lost |= record.header.type == PERF_RECORD_LOST;
+                n++;
+                if (is_news_of_process(&record, &news) && stages[news.kind] == stage)
+                        each(&news, ctx);
+        }
+        return n;
 }
 
 size_t find_watch_hear(struct find_watch *watch, find_news_fn each, void *ctx, bool *ret_lost)
 {
         size_t n = 0;
 
-        for (size_t i = 0; i < watch->n; i++) {
-                struct ring *ring = &watch->rings[i];
-                uint64_t head = __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
-                uint64_t at = ring->page->data_tail;
-                struct kernel_record record;
-                struct find_birth news;
-
-                for (; at < head; at += record.header.size) {
-                        copy_record(watch, ring, at, &record);
-                        if (record.header.size == 0)
-                                break;
-                        *ret_lost |= record.header.type == PERF_RECORD_LOST;
-                        n++;
-                        if (is_news_of_process(&record, &news))
-                                each(&news, ctx);
-                }
-                __atomic_store_n(&ring->page->data_tail, head, __ATOMIC_RELEASE);
+        for (size_t i = 0; i < watch->n; i++)
+                watch->rings[i].head = __atomic_load_n(&watch->rings[i].page->data_head, __ATOMIC_ACQUIRE);
+        for (unsigned stage = 0; stage < N_STAGES; stage++) {
+                n = 0;
+                for (size_t i = 0; i < watch->n; i++)
+                        n += hear_ring(watch, &watch->rings[i], stage, each, ctx, ret_lost);
         }
+        for (size_t i = 0; i < watch->n; i++)
+                __atomic_store_n(&watch->rings[i].page->data_tail, watch->rings[i].head, __ATOMIC_RELEASE);
         return n;
 }

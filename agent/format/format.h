@@ -65,6 +65,27 @@ struct json_object *format_coverage(const struct profile_counters *counters, enu
 int format_write_otlp(const struct profile_set *set, FILE *out);
 
 /*
+ * The same as it is sent. A backend makes labels of a resource's attributes, and series of labels: so attributes of
+ * instances (see series.h) are attributes of the profile, unless @all_labels. The scope has podflame's own labels. Time
+ * that is not of a CPU is told in nanoseconds. Each profile has its format_profile_id().
+ */
+int format_send_otlp(const struct profile_set *set, bool all_labels, FILE *out);
+
+/*
+ * Makes a pprof of one profile as it is sent: not packed, with times alone, and without comments. Backends make series
+ * of labels of samples, so there are none of threads, and those of idle threads and of reasons only if @all_labels.
+ * @ret is allocated.
+ */
+int format_send_pprof(const struct profile *p, bool all_labels, void **ret, size_t *ret_len);
+
+/*
+ * The id of a profile: the same for the same content, whatever the order of its samples, and after it was read back.
+ * Other content has another one.
+ */
+#define FORMAT_ID_SIZE 16
+void format_profile_id(const struct profile *p, uint8_t ret[static FORMAT_ID_SIZE]);
+
+/*
  * Gives the original of a name that pystack_escape() has escaped: valid UTF-8, for JSON. A NUL, and what UTF-8 cannot
  * hold, stays an escape. No original name looks like such an escape. A name that was not escaped this way, from another
  * program's profile, is only made valid. Allocated; NULL if memory ran out.
@@ -101,6 +122,7 @@ int format_read(const void *data, size_t len, struct profile_set *ret, const cha
 /* For writers of other things that look like profiles: stacks, a page, a tree. */
 #include "agent/format/folded.h"
 #include "agent/format/html.h"
+#include "agent/format/series.h"
 #include "agent/format/tree.h"
 
 #endif

@@ -18,6 +18,9 @@
 #define OTLP_THREAD_ID "thread.id"
 #define OTLP_THREAD_STATE "thread.state" /* only if idle */
 #define OTLP_IDLE "idle"
+/* the number of samples, where it does not follow from their time and the period */
+#define OTLP_SAMPLES OTLP_PREFIX "samples"
+#define OTLP_SAMPLE_IDLE OTLP_PREFIX "idle" /* 1: the same as a number, which makes no label */
 /* why an idle thread does not run, one word; for receivers: it follows from the leaf frame */
 #define OTLP_WAIT OTLP_PREFIX "wait"
 

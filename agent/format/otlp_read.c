@@ -3,8 +3,8 @@
  * Untrusted OTLP profiles as JSON: otlp_write.c describes them. Bodies are bounded in bytes, in nesting, in the number
  * of values, and in the memory of the profiles. Every table and field may be missing. Unknown fields are ignored.
  *
- * podflame writes one value for each sample, counted in samples. Two other shapes are read as well: values in
- * nanoseconds are divided by the period, and samples that have only timestamps count one for each timestamp.
+ * podflame writes one value for each sample, counted in samples, or in nanoseconds, which are divided by the period.
+ * Another shape is read as well: samples that have only timestamps count one for each timestamp.
  */
 #include "format.h"
 #include "otlp.h"
@@ -28,6 +28,7 @@ struct reader {
         struct profile *profile;
         struct profile_settings settings;
         bool nanoseconds; /* values are time, not counts */
+        int error;        /* of an attribute of the profile */
 };
 
 /* Calls @each for the attributes that @object lists by index, if they have a text. */
@@ -56,6 +57,7 @@ struct sample {
         const char *thread_name; /* NULL: none */
         uint64_t thread_id;
         enum profile_state state;
+        uint64_t told; /* the number of samples, if it is an attribute; 0: it is none */
         uint64_t count;
         uint64_t nanoseconds;
 };
@@ -68,8 +70,11 @@ static void read_sample_attribute(const struct otlp_attribute *attribute, void *
                 sample->thread_id = summary_number(attribute->value);
         else if (strcmp(attribute->key, OTLP_THREAD_NAME) == 0 && attribute->value != attribute->number)
                 sample->thread_name = attribute->value;
-        else if (strcmp(attribute->key, OTLP_THREAD_STATE) == 0 && strcmp(attribute->value, OTLP_IDLE) == 0)
+        else if ((strcmp(attribute->key, OTLP_THREAD_STATE) == 0 && strcmp(attribute->value, OTLP_IDLE) == 0) ||
+                 (strcmp(attribute->key, OTLP_SAMPLE_IDLE) == 0 && summary_number(attribute->value) > 0))
                 sample->state = PROFILE_IDLE;
+        else if (strcmp(attribute->key, OTLP_SAMPLES) == 0)
+                sample->told = summary_number(attribute->value);
 }
 
 static int sum_values(struct reader *r, const struct json_value *object, uint64_t *ret)
@@ -101,7 +106,7 @@ static int weigh_sample(struct reader *r, uint64_t value, struct sample *sample)
         sample->count = value;
         if (r->nanoseconds && period) {
                 sample->nanoseconds = value;
-                sample->count = value / period + (value > 0 && value < period);
+                sample->count = sample->told ? sample->told : summary_count(value, period);
         } else if (__builtin_mul_overflow(value, period, &sample->nanoseconds)) {
                 return json_reader_refuse(r->take, "the samples add up to too much");
         }
@@ -159,12 +164,14 @@ static void read_engine(const char *name, const char **ret)
         }
 }
 
-static void read_counter(struct reader *r, const char *name, const char *value)
+/* Takes what a profile says of an instance as if its resource had said it. */
+static int take_instance(struct reader *r, const struct otlp_attribute *attribute)
 {
-        for (size_t i = 0; i < SUMMARY_COUNTERS; i++) {
-                if (strcmp(summary_counters[i].name, name) == 0)
-                        summary_counter_set(profile_counters(r->profile), i, summary_number(value));
-        }
+        int rc = otlp_tables_charge(&r->tables, strlen(attribute->key) + strlen(attribute->value) + ATTRIBUTE_COST);
+
+        if (rc == 0)
+                rc = profile_set_attribute(r->profile, attribute->key, attribute->value);
+        return rc == -ENOSPC ? json_reader_refuse(r->take, "a profile has too many attributes") : rc;
 }
 
 static void read_profile_attribute(const struct otlp_attribute *attribute, void *ctx)
@@ -176,7 +183,10 @@ static void read_profile_attribute(const struct otlp_attribute *attribute, void 
         else if (strcmp(attribute->key, OTLP_ENGINE) == 0)
                 read_engine(attribute->value, &r->settings.engine);
         else if (strncmp(attribute->key, OTLP_PREFIX, strlen(OTLP_PREFIX)) == 0)
-                read_counter(r, attribute->key + strlen(OTLP_PREFIX), attribute->value);
+                summary_counter_read(profile_counters(r->profile), attribute->key + strlen(OTLP_PREFIX),
+                                     attribute->value);
+        else if (r->error == 0 && series_may_be_instance(attribute->key))
+                r->error = take_instance(r, attribute);
 }
 
 static int read_types(struct reader *r, const struct json_value *object)
@@ -212,6 +222,8 @@ static int read_settings(struct reader *r, const struct json_value *object)
                 rc = json_reader_u64(r->take, object, "durationNano", &r->settings.duration_ns);
         if (rc == 0)
                 rc = each_attribute(r, object, read_profile_attribute, r);
+        if (rc == 0)
+                rc = r->error;
         if (rc == 0)
                 profile_set_settings(r->profile, &r->settings);
         return rc;

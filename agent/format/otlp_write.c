@@ -4,8 +4,8 @@
  * each profile and one dictionary for all. Its JSON is proto3's: 64-bit numbers are strings, zero and empty fields are
  * left out, entry 0 of every table is the zero value.
  *
- * Strings are cleaned when they are added. profileId and links are left out, since receivers disagree on how JSON
- * encodes their bytes.
+ * Strings are cleaned when they are added. Links are left out. The profileId is 32 hexadecimal digits, as OTLP/JSON has
+ * the ids of traces. Receivers that expect base64 instead take the digits for that, and get 24 bytes.
  */
 #include "formats.h"
 #include "otlp.h"
@@ -25,6 +25,34 @@ static void add_number(struct otlp_writer *w, struct json_object *indices, const
         otlp_writer_add_attribute(w, indices, key, OTLP_INT, digits);
 }
 
+/* ---- attributes ------------------------------------------------------------ */
+
+static bool is_integer(const char *text)
+{
+        char *end;
+
+        errno = 0;
+        strtoll(text, &end, 10);
+        return errno == 0 && end != text && *end == '\0';
+}
+
+/* Whether an attribute is written as a number. In a profile its value is text. */
+static bool is_number(const char *key, const char *value)
+{
+        static const char *const numbers[] = { OTLP_PID, OTLP_RUN, OTLP_RATE };
+
+        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+                if (strcmp(key, numbers[i]) == 0)
+                        return is_integer(value);
+        return false;
+}
+
+/* Whether an attribute that the profile has from its resource is said of the profile alone. */
+static bool is_of_profile(const struct otlp_writer *w, const struct profile *p, const char *key)
+{
+        return w->sent && !w->all_labels && series_is_instance(p, key);
+}
+
 /* ---- profiles -------------------------------------------------------------- */
 
 static void put_type(struct otlp_writer *w, struct json_object *profile, const char *key, const char *type,
@@ -36,10 +64,38 @@ static void put_type(struct otlp_writer *w, struct json_object *profile, const c
         otlp_writer_put_strindex(w, value, "unitStrindex", unit);
 }
 
+/* Receivers may make a series of each text of a sample. */
+static void add_state(struct otlp_writer *w, struct json_object *indices, const struct profile *p,
+                      const struct profile_sample *sample)
+{
+        const char *reason = profile_sample_reason(p, sample);
+
+        if (sample->state == PROFILE_IDLE && w->sent && !w->all_labels)
+                add_number(w, indices, OTLP_SAMPLE_IDLE, 1);
+        else if (sample->state == PROFILE_IDLE)
+                otlp_writer_add_attribute(w, indices, OTLP_THREAD_STATE, OTLP_TEXT, OTLP_IDLE);
+        if (reason && !(w->sent && !w->all_labels))
+                otlp_writer_add_attribute(w, indices, OTLP_WAIT, OTLP_TEXT, reason);
+}
+
+/* Whether the values of a profile are times. Receivers know how to make times of samples of a CPU. */
+static bool is_timed(const struct otlp_writer *w, const struct profile *p)
+{
+        const struct profile_settings *settings = profile_settings(p);
+
+        return w->sent && settings->mode != PROFILE_MODE_CPU && settings->period_ns > 0;
+}
+
+/* Whether readers do not get the number of samples from their time. */
+static bool is_odd(const struct otlp_writer *w, const struct profile *p, const struct profile_sample *sample)
+{
+        return is_timed(w, p) && sample->count != summary_count(sample->nanoseconds, profile_settings(p)->period_ns);
+}
+
 static void put_sample_attributes(struct otlp_writer *w, struct json_object *out, const struct profile *p,
                                   const struct profile_sample *sample)
 {
-        if (!sample->thread && sample->state != PROFILE_IDLE)
+        if (!sample->thread && sample->state != PROFILE_IDLE && !is_odd(w, p, sample))
                 return;
         struct json_object *indices = json_writer_put_array(&w->json, out, "attributeIndices");
         if (sample->thread) {
@@ -51,10 +107,9 @@ static void put_sample_attributes(struct otlp_writer *w, struct json_object *out
                 if (name && *name)
                         otlp_writer_add_attribute(w, indices, OTLP_THREAD_NAME, OTLP_TEXT, name);
         }
-        if (sample->state == PROFILE_IDLE)
-                otlp_writer_add_attribute(w, indices, OTLP_THREAD_STATE, OTLP_TEXT, OTLP_IDLE);
-        if (profile_sample_reason(p, sample))
-                otlp_writer_add_attribute(w, indices, OTLP_WAIT, OTLP_TEXT, profile_sample_reason(p, sample));
+        add_state(w, indices, p, sample);
+        if (is_odd(w, p, sample))
+                add_number(w, indices, OTLP_SAMPLES, sample->count);
 }
 
 static void put_samples(struct otlp_writer *w, struct json_object *profile, size_t item)
@@ -69,7 +124,7 @@ static void put_samples(struct otlp_writer *w, struct json_object *profile, size
                 json_writer_put_u32(&w->json, out, "stackIndex", w->dictionary.stacks[item][sample->stack]);
                 put_sample_attributes(w, out, p, sample);
                 json_writer_append(&w->json, json_writer_put_array(&w->json, out, "values"),
-                                   json_writer_u64(sample->count));
+                                   json_writer_u64(is_timed(w, p) ? sample->nanoseconds : sample->count));
         }
 }
 
@@ -100,6 +155,24 @@ static void put_profile_attributes(struct otlp_writer *w, struct json_object *ou
                 add_number(w, indices, key, summary_counter_get(profile_counters_of(p), i));
         }
         add_coverage(w, indices, profile_coverage(profile_counters_of(p)));
+        for (size_t i = 0; i < profile_attributes(p); i++) {
+                const char *key, *value;
+
+                profile_attribute_at(p, i, &key, &value);
+                if (is_of_profile(w, p, key))
+                        otlp_writer_add_attribute(w, indices, key, is_number(key, value) ? OTLP_INT : OTLP_TEXT, value);
+        }
+}
+
+static void put_profile_id(struct otlp_writer *w, struct json_object *profile, const struct profile *p)
+{
+        uint8_t id[FORMAT_ID_SIZE];
+        char digits[2 * FORMAT_ID_SIZE + 1];
+
+        format_profile_id(p, id);
+        for (size_t i = 0; i < FORMAT_ID_SIZE; i++)
+                snprintf(digits + 2 * i, 3, "%02x", id[i]);
+        json_writer_put_text(&w->json, profile, "profileId", digits);
 }
 
 static void put_profile(struct otlp_writer *w, struct json_object *profiles, size_t item)
@@ -108,7 +181,12 @@ static void put_profile(struct otlp_writer *w, struct json_object *profiles, siz
         const struct profile_settings *settings = profile_settings(p);
         struct json_object *out = json_writer_append_object(&w->json, profiles);
 
-        put_type(w, out, "sampleType", "samples", "count");
+        if (w->sent)
+                put_profile_id(w, out, p);
+        if (is_timed(w, p))
+                put_type(w, out, "sampleType", summary_period_type(settings->mode), "nanoseconds");
+        else
+                put_type(w, out, "sampleType", "samples", "count");
         put_type(w, out, "periodType", summary_period_type(settings->mode), "nanoseconds");
         json_writer_put_u64(&w->json, out, "period", settings->period_ns);
         json_writer_put_u64(&w->json, out, "timeUnixNano", settings->start_ns);
@@ -118,26 +196,6 @@ static void put_profile(struct otlp_writer *w, struct json_object *profiles, siz
 }
 
 /* ---- resources ------------------------------------------------------------- */
-
-static bool is_integer(const char *text)
-{
-        char *end;
-
-        errno = 0;
-        strtoll(text, &end, 10);
-        return errno == 0 && end != text && *end == '\0';
-}
-
-/* Whether an attribute is written as a number. In a profile its value is text. */
-static bool is_number(const char *key, const char *value)
-{
-        static const char *const numbers[] = { OTLP_PID, OTLP_RUN, OTLP_RATE };
-
-        for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-                if (strcmp(key, numbers[i]) == 0)
-                        return is_integer(value);
-        return false;
-}
 
 static void put_resource_attribute(struct otlp_writer *w, struct json_object *attributes, const char *key,
                                    const char *value)
@@ -164,7 +222,19 @@ static void put_fallback_name(struct otlp_writer *w, struct json_object *attribu
         free(name);
 }
 
-static void put_resource(struct otlp_writer *w, struct json_object *resource_profiles, const struct profile *p)
+/* Whether podflame's own label @key is known: then nobody else can say it. */
+static bool is_label(const struct series_labels *labels, const char *key)
+{
+        for (size_t i = 0; i < SERIES_LABELS; i++) {
+                if (labels->values[i] && strcmp(series_label_names[i], key) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* @labels: those of podflame, which nobody else can say. */
+static void put_resource(struct otlp_writer *w, struct json_object *resource_profiles, const struct profile *p,
+                         const struct series_labels *labels)
 {
         struct json_object *resource = json_writer_put_object(&w->json, resource_profiles, "resource");
         struct json_object *attributes = json_writer_put_array(&w->json, resource, "attributes");
@@ -173,23 +243,45 @@ static void put_resource(struct otlp_writer *w, struct json_object *resource_pro
                 const char *key, *value;
 
                 profile_attribute_at(p, i, &key, &value);
-                put_resource_attribute(w, attributes, key, value);
+                if (!is_of_profile(w, p, key) && !is_label(labels, key))
+                        put_resource_attribute(w, attributes, key, value);
         }
         put_fallback_name(w, attributes, p);
+}
+
+/*
+ * Puts the labels. Pyroscope makes labels of a scope's attributes, too, and calls the others as OpenTelemetry does.
+ * The service's label it makes by itself.
+ */
+static void put_scope(struct otlp_writer *w, struct json_object *scope_profiles, const struct series_labels *labels)
+{
+        struct json_object *scope = json_writer_put_object(&w->json, scope_profiles, "scope"), *attributes;
+
+        json_writer_put_text(&w->json, scope, "name", OTLP_SCOPE);
+        json_writer_put_text(&w->json, scope, "version", PODFLAME_VERSION);
+        if (!w->sent)
+                return;
+        attributes = json_writer_put_array(&w->json, scope, "attributes");
+        for (size_t i = 0; i < SERIES_LABELS; i++) {
+                if (labels->values[i])
+                        put_resource_attribute(w, attributes, series_label_names[i], labels->values[i]);
+        }
 }
 
 static void put_resource_profiles(struct otlp_writer *w, struct json_object *list, size_t item)
 {
         struct json_object *out = json_writer_append_object(&w->json, list);
+        struct series_labels labels = { 0 };
 
-        put_resource(w, out, w->set->items[item]);
+        if (w->sent && series_labels_of(w->set->items[item], &labels) < 0)
+                w->json.failed = true;
+        put_resource(w, out, w->set->items[item], &labels);
 
         struct json_object *scopes = json_writer_put_array(&w->json, out, "scopeProfiles");
         struct json_object *scope_profiles = json_writer_append_object(&w->json, scopes);
-        struct json_object *scope = json_writer_put_object(&w->json, scope_profiles, "scope");
 
-        json_writer_put_text(&w->json, scope, "name", OTLP_SCOPE);
-        json_writer_put_text(&w->json, scope, "version", PODFLAME_VERSION);
+        put_scope(w, scope_profiles, &labels);
+        series_labels_deinit(&labels);
         put_profile(w, json_writer_put_array(&w->json, scope_profiles, "profiles"), item);
 }
 
@@ -219,28 +311,37 @@ static int print_otlp(struct json_object *request, FILE *out)
         return fwrite(text, 1, len, out) == len ? escape_finish(out) : errno ? -errno : -EIO;
 }
 
-int format_write_otlp(const struct profile_set *set, FILE *out)
+static int write_request(struct otlp_writer *w, FILE *out)
 {
-        struct otlp_writer w = { .set = set };
         struct json_object *request = json_object_new_object();
-        int r = request ? string_table_init(&w.texts) : -ENOMEM;
+        int r = request ? string_table_init(&w->texts) : -ENOMEM;
 
         if (r == 0)
-                r = string_table_init(&w.attributes);
+                r = string_table_init(&w->attributes);
         if (r == 0)
-                r = dictionary_init(&w.dictionary, set);
+                r = dictionary_init(&w->dictionary, w->set);
         if (r == 0)
-                r = mappings_init(&w.mappings, w.dictionary.all);
+                r = mappings_init(&w->mappings, w->dictionary.all);
         if (r == 0) {
-                put_request(&w, request);
-                r = w.json.failed || w.texts.error || w.attributes.error ? -ENOMEM : print_otlp(request, out);
+                put_request(w, request);
+                r = w->json.failed || w->texts.error || w->attributes.error ? -ENOMEM : print_otlp(request, out);
         }
         json_object_put(request);
-        mappings_deinit(&w.mappings);
-        dictionary_deinit(&w.dictionary);
-        string_table_deinit(&w.attributes);
-        string_table_deinit(&w.texts);
+        mappings_deinit(&w->mappings);
+        dictionary_deinit(&w->dictionary);
+        string_table_deinit(&w->attributes);
+        string_table_deinit(&w->texts);
         return r;
+}
+
+int format_write_otlp(const struct profile_set *set, FILE *out)
+{
+        return write_request(&(struct otlp_writer){ .set = set }, out);
+}
+
+int format_send_otlp(const struct profile_set *set, bool all_labels, FILE *out)
+{
+        return write_request(&(struct otlp_writer){ .set = set, .sent = true, .all_labels = all_labels }, out);
 }
 
 const struct format format_otlp = {

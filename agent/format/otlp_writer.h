@@ -11,6 +11,8 @@
 
 struct otlp_writer {
         const struct profile_set *set;
+        bool sent;       /* see format_send_otlp() */
+        bool all_labels; /* of what is sent */
         struct json_writer json;
         struct dictionary dictionary;
         struct mappings mappings; /* of native code */

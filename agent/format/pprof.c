@@ -26,7 +26,7 @@
 
 #define LABELS_MAX 6    /* thread, tid, pid, container, state, wait */
 #define COMMENTS_MAX 64 /* further attributes of a resource are left out */
-#define VALUES 2        /* count, nanoseconds */
+#define VALUES_MAX 2    /* count, nanoseconds */
 
 static const Pprof__ValueType value_type_init = PPROF__VALUE_TYPE__INIT;
 static const Pprof__Sample sample_init = PPROF__SAMPLE__INIT;
@@ -38,6 +38,8 @@ static const Pprof__Function function_init = PPROF__FUNCTION__INIT;
 
 struct writer {
         const struct profile_set *set;
+        bool sent;       /* see format_send_pprof() */
+        bool all_labels; /* of what is sent */
         struct summary summary;
         struct dictionary dictionary;
         struct mappings mappings; /* of native code */
@@ -75,16 +77,18 @@ static int add_types(struct writer *w)
         Pprof__Profile *p = &w->profile;
         const char *time = summary_period_type(w->summary.settings.mode);
 
-        p->sample_type = allocate_messages(w, VALUES + 1, sizeof(**p->sample_type), &value_type_init);
+        p->sample_type = allocate_messages(w, VALUES_MAX + 1, sizeof(**p->sample_type), &value_type_init);
         if (!p->sample_type)
                 return -ENOMEM;
-        p->n_sample_type = VALUES;
-        p->sample_type[0]->type = index_of_text(w, "samples");
-        p->sample_type[0]->unit = index_of_text(w, "count");
-        p->sample_type[1]->type = index_of_text(w, time);
-        p->sample_type[1]->unit = index_of_text(w, "nanoseconds");
-        p->period_type = p->sample_type[VALUES];
-        *p->period_type = *p->sample_type[1];
+        if (!w->sent) {
+                p->sample_type[0]->type = index_of_text(w, "samples");
+                p->sample_type[0]->unit = index_of_text(w, "count");
+                p->n_sample_type++;
+        }
+        p->sample_type[p->n_sample_type]->type = index_of_text(w, time);
+        p->sample_type[p->n_sample_type]->unit = index_of_text(w, "nanoseconds");
+        p->period_type = p->sample_type[VALUES_MAX];
+        *p->period_type = *p->sample_type[p->n_sample_type++];
         p->default_sample_type = index_of_text(w, time);
         p->period = (int64_t)w->summary.settings.period_ns;
         p->time_nanos = (int64_t)w->summary.settings.start_ns;
@@ -181,7 +185,7 @@ static void add_label(struct writer *w, Pprof__Sample *sample, const char *key, 
 static void add_labels(struct writer *w, Pprof__Sample *out, const struct profile *from,
                        const struct profile_sample *sample)
 {
-        if (sample->thread) {
+        if (sample->thread && !w->sent) {
                 const char *name;
                 uint64_t tid;
 
@@ -195,6 +199,8 @@ static void add_labels(struct writer *w, Pprof__Sample *out, const struct profil
                 add_label(w, out, "pid", NULL, pid ? strtoll(pid, NULL, 10) : 0);
                 add_label(w, out, "container", profile_attribute(from, "container.name"), 0);
         }
+        if (w->sent && !w->all_labels)
+                return;
         if (sample->state == PROFILE_IDLE)
                 add_label(w, out, "state", "idle", 0);
         add_label(w, out, "wait", profile_sample_reason(from, sample), 0);
@@ -217,12 +223,12 @@ static int add_locations_of_stack(struct writer *w, Pprof__Sample *out, profile_
 static int add_pprof_sample(struct writer *w, Pprof__Sample *out, size_t item, const struct profile_sample *sample)
 {
         out->label = allocate_messages(w, LABELS_MAX, sizeof(**out->label), &label_init);
-        out->value = arena_alloc(&w->arena, VALUES, sizeof(*out->value));
+        out->value = arena_alloc(&w->arena, VALUES_MAX, sizeof(*out->value));
         if (!out->label || !out->value)
                 return -ENOMEM;
-        out->n_value = VALUES;
-        out->value[0] = (int64_t)sample->count;
-        out->value[1] = (int64_t)sample->nanoseconds;
+        if (!w->sent)
+                out->value[out->n_value++] = (int64_t)sample->count;
+        out->value[out->n_value++] = (int64_t)sample->nanoseconds;
         add_labels(w, out, w->set->items[item], sample);
         return add_locations_of_stack(w, out, w->dictionary.stacks[item][sample->stack]);
 }
@@ -279,6 +285,8 @@ static int add_comments(struct writer *w)
 {
         const struct profile_settings *settings = &w->summary.settings;
 
+        if (w->sent)
+                return 0;
         w->profile.comment = arena_alloc(&w->arena, COMMENTS_MAX, sizeof(*w->profile.comment));
         if (!w->profile.comment)
                 return -ENOMEM;
@@ -317,39 +325,56 @@ static int build_profile(struct writer *w)
         return w->texts.error ? w->texts.error : w->arena.error;
 }
 
-static int pack_and_zip_profile(const struct writer *w, FILE *out)
+static int pack_profile(const struct writer *w, void **ret, size_t *ret_len)
 {
-        size_t len = pprof__profile__get_packed_size(&w->profile), zipped_len;
-        uint8_t *bytes = malloc(len);
-        void *zipped;
-        int r = bytes ? 0 : -ENOMEM;
+        size_t len = pprof__profile__get_packed_size(&w->profile);
+        uint8_t *bytes = malloc(len + 1);
 
-        if (r == 0) {
-                pprof__profile__pack(&w->profile, bytes);
-                r = gzip_pack(bytes, len, &zipped, &zipped_len);
-        }
-        if (r == 0) {
-                fwrite(zipped, 1, zipped_len, out);
-                free(zipped);
-                r = escape_finish(out);
-        }
-        free(bytes);
+        if (!bytes)
+                return -ENOMEM;
+        *ret_len = pprof__profile__pack(&w->profile, bytes);
+        *ret = bytes;
+        return 0;
+}
+
+static int make_profile(struct writer *w, void **ret, size_t *ret_len)
+{
+        int r;
+
+        w->profile = (Pprof__Profile)PPROF__PROFILE__INIT;
+        summary_of(w->set, &w->summary);
+        r = build_profile(w);
+        if (r == 0)
+                r = pack_profile(w, ret, ret_len);
+        arena_deinit(&w->arena);
+        mappings_deinit(&w->mappings);
+        dictionary_deinit(&w->dictionary);
+        string_table_deinit(&w->texts);
         return r;
+}
+
+int format_send_pprof(const struct profile *p, bool all_labels, void **ret, size_t *ret_len)
+{
+        struct profile *one = (struct profile *)(uintptr_t)p;
+        const struct profile_set set = { .items = &one, .n = 1 };
+
+        return make_profile(&(struct writer){ .set = &set, .sent = true, .all_labels = all_labels }, ret, ret_len);
 }
 
 static int pprof_write(const struct profile_set *set, FILE *out)
 {
-        struct writer w = { .set = set, .profile = PPROF__PROFILE__INIT };
+        void *bytes = NULL, *zipped;
+        size_t len, zipped_len;
+        int r = make_profile(&(struct writer){ .set = set }, &bytes, &len);
 
-        summary_of(set, &w.summary);
-        int r = build_profile(&w);
         if (r == 0)
-                r = pack_and_zip_profile(&w, out);
-        arena_deinit(&w.arena);
-        mappings_deinit(&w.mappings);
-        dictionary_deinit(&w.dictionary);
-        string_table_deinit(&w.texts);
-        return r;
+                r = gzip_pack(bytes, len, &zipped, &zipped_len);
+        free(bytes);
+        if (r < 0)
+                return r;
+        fwrite(zipped, 1, zipped_len, out);
+        free(zipped);
+        return escape_finish(out);
 }
 
 const struct format format_pprof = {

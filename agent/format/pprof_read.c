@@ -185,13 +185,6 @@ static int read_sample(struct reader *r, const Pprof__Sample *sample)
 
 /* ---- the resource ------------------------------------------------------------------- */
 
-static void read_counter(struct reader *r, const char *key, const char *value)
-{
-        for (size_t i = 0; i < SUMMARY_COUNTERS; i++)
-                if (strcmp(summary_counters[i].name, key) == 0)
-                        summary_counter_set(profile_counters(r->out), i, summary_number(value));
-}
-
 /* Reads one of podflame's comments, "key: value". Names of attributes have a dot in them. */
 static int read_comment(struct reader *r, const char *comment)
 {
@@ -205,7 +198,7 @@ static int read_comment(struct reader *r, const char *comment)
         if (strcmp(key, "mode") == 0)
                 profile_mode_parse(colon + 2, &r->settings.mode);
         else
-                read_counter(r, key, colon + 2);
+                summary_counter_read(profile_counters(r->out), key, colon + 2);
         return strchr(key, '.') ? profile_set_attribute(r->out, key, colon + 2) : 0;
 }
 

@@ -57,12 +57,28 @@ uint64_t summary_number(const char *text)
         return number > 0 ? (uint64_t)number : 0;
 }
 
+void summary_counter_read(struct profile_counters *counters, const char *name, const char *value)
+{
+        for (size_t i = 0; i < SUMMARY_COUNTERS; i++) {
+                if (strcmp(summary_counters[i].name, name) == 0)
+                        summary_counter_set(counters, i, summary_number(value));
+        }
+}
+
+uint64_t summary_count(uint64_t nanoseconds, uint64_t period_ns)
+{
+        uint64_t count = nanoseconds / period_ns;
+
+        count += nanoseconds % period_ns >= period_ns - period_ns / 2;
+        return count + (nanoseconds > 0 && count == 0);
+}
+
 const char *summary_period_type(enum profile_mode mode)
 {
         static const char *const types[PROFILE_MODES] = {
                 [PROFILE_MODE_CPU] = "cpu",
                 [PROFILE_MODE_WALL] = "wall",
-                [PROFILE_MODE_GIL] = "wall",
+                [PROFILE_MODE_GIL] = "gil",
                 [PROFILE_MODE_BLAME] = "gil_wait",
         };
 

@@ -30,11 +30,16 @@ bool summary_counter_is_told(const struct profile_counters *counters, size_t i);
 
 uint64_t summary_counter_get(const struct profile_counters *counters, size_t i);
 void summary_counter_set(struct profile_counters *counters, size_t i, uint64_t value);
+/* Sets the counter of that name, if there is one, to an untrusted number: see summary_number(). */
+void summary_counter_read(struct profile_counters *counters, const char *name, const char *value);
 
 /* Parses a count in an untrusted file. A negative number becomes 0. The result is at most INT64_MAX. */
 uint64_t summary_number(const char *text);
 
-/* The period type that says what time samples stand for: "cpu", "wall" or "gil_wait". */
+/* The number of samples that stand for @nanoseconds, at @period_ns: rounded, but not to 0. */
+uint64_t summary_count(uint64_t nanoseconds, uint64_t period_ns);
+
+/* The period type that says what time samples stand for: "cpu", "wall", "gil" or "gil_wait". */
 const char *summary_period_type(enum profile_mode mode);
 
 #endif

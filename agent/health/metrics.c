@@ -256,7 +256,7 @@ static void put_batches(FILE *out, const struct family *family, const struct vie
                         uint64_t n;
                 } rows[] = { { "delivered", c->delivered },
                              { "dropped", sum_dropped_batches(c) },
-                             { "halved", c->halved } };
+                             { "divided", c->divided } };
 
                 for (size_t j = 0; j < sizeof(rows) / sizeof(*rows); j++)
                         PUT_LABELLED(out, family, (double)rows[j].n, { "collector", view->destinations[i].url },
@@ -328,6 +328,8 @@ static const struct family families[] = {
         { "podflame_batches_total", "counter", "What became of the batches for a collector.", .put = put_batches },
         { "podflame_sent_bytes_total", "counter", "Delivered, as sent.", SENDING(bytes) },
         { "podflame_retries_total", "counter", "Attempts after a batch's first.", SENDING(retried) },
+        { "podflame_unsure_total", "counter",
+          "Requests that the collector may have stored without saying so, and that are sent again.", SENDING(unsure) },
         { "podflame_dropped_batches_total", "counter", "Batches that were lost.", .put = put_dropped },
         { "podflame_waiting_batches", "gauge", "Batches that wait to be delivered.", SENDING(waiting) },
         { "podflame_waiting_bytes", "gauge", "Their bytes in memory.", SENDING(waiting_bytes) },

@@ -395,5 +395,6 @@ void profile_set_deinit(struct profile_set *set);                      /* accept
 #include "agent/profile/texts.h"
 #include "agent/profile/timeline.h"
 #include "agent/profile/view.h"
+#include "agent/profile/workload.h"
 
 #endif

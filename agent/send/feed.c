@@ -57,7 +57,8 @@ struct fan {
 
 static bool is_alike(const struct send *a, const struct send *b)
 {
-        return a->protocol == b->protocol && a->config.uncompressed == b->config.uncompressed;
+        return a->protocol == b->protocol && a->config.uncompressed == b->config.uncompressed &&
+               a->config.all_labels == b->config.all_labels;
 }
 
 /* The next destination after @i that gets the same bodies; @n if there is none. */
@@ -119,6 +120,7 @@ int send_profiles_to_all(struct send *const *sends, size_t n, const struct profi
         for (; fan.first < n; fan.first++) {
                 const struct send_split split = {
                         .protocol = sends[fan.first]->protocol,
+                        .all_labels = sends[fan.first]->config.all_labels,
                         .body = push_to_all,
                         .too_large = count_too_large_for_all,
                         .ctx = &fan,

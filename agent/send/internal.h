@@ -10,6 +10,9 @@
 
 #include <pthread.h>
 
+/* Bytes of an answer that are kept: http_client's default. */
+#define SEND_ANSWER_MAX ((size_t)64 << 10)
+
 struct send {
         pthread_t thread;
         pthread_mutex_t lock; /* guards all below */

@@ -3,7 +3,7 @@
  * OTLP/HTTP profiles as JSON, which the built-in collector, the OpenTelemetry Collector and Pyroscope accept. The
  * Collector reads 20 MiB at most, unpacked.
  *
- * A body has everything about its profiles, so halving a body means reading it back.
+ * A body has everything about its profiles, so dividing a body means reading it back.
  */
 #include "agent/format/format.h"
 #include "agent/send/protocol.h"
@@ -14,7 +14,7 @@
 #define BODY_MAX ((size_t)16 << 20)
 #define PROFILES_MAX 8000
 
-static int encode_otlp(const struct profile_set *set, struct send_body *ret)
+static int encode_otlp(const struct profile_set *set, bool all_labels, struct send_body *ret)
 {
         struct send_body body = { 0 };
         FILE *out = open_memstream(&body.text, &body.len);
@@ -22,7 +22,7 @@ static int encode_otlp(const struct profile_set *set, struct send_body *ret)
 
         if (!out)
                 return -ENOMEM;
-        r = format_write_otlp(set, out);
+        r = format_send_otlp(set, all_labels, out);
         if (fclose(out) != 0 && r == 0)
                 r = -ENOMEM;
         if (r == 0 && body.len > BODY_MAX)
@@ -35,33 +35,60 @@ static int encode_otlp(const struct profile_set *set, struct send_body *ret)
         return 0;
 }
 
-/* Halves a set of two or more profiles, and encodes the halves. */
-static int encode_halves(const struct profile_set *all, struct send_body ret[static 2])
+/* Encodes @set in @n bodies of equally many profiles. */
+static int encode_parts(const struct profile_set *set, bool all_labels, size_t n, struct send_body *ret)
 {
-        const struct profile_set first = { .items = all->items, .n = all->n / 2 };
-        const struct profile_set second = { .items = all->items + first.n, .n = all->n - first.n };
-        struct send_body halves[2] = { 0 };
-        int r = encode_otlp(&first, &halves[0]);
+        size_t made = 0, first = 0;
+        int r = 0;
 
-        if (r == 0)
-                r = encode_otlp(&second, &halves[1]);
-        if (r < 0) {
-                free(halves[0].text);
-                return r;
+        while (r == 0 && made < n) {
+                size_t end = set->n * (made + 1) / n;
+                const struct profile_set part = { .items = set->items + first, .n = end - first };
+
+                r = encode_otlp(&part, all_labels, &ret[made]);
+                made += r == 0;
+                first = end;
         }
-        ret[0] = halves[0];
-        ret[1] = halves[1];
-        return 0;
+        for (size_t i = 0; r < 0 && i < made; i++)
+                free(ret[i].text);
+        return r;
 }
 
-static int halve_otlp(const struct send_body *body, struct send_body ret[static 2])
+static int divide_otlp(const struct send_body *body, bool all_labels, const struct send_choice *choice, size_t n,
+                       struct send_body *ret)
+{
+        struct profile_set all, chosen = { 0 };
+        int r = format_read_otlp(body->text, body->len, &all, NULL);
+
+        if (r < 0)
+                return r;
+        chosen.n = choice ? choice->n : all.n;
+        chosen.items = calloc(chosen.n + 1, sizeof(struct profile *));
+        if (!chosen.items)
+                r = -ENOMEM;
+        for (size_t i = 0; r == 0 && i < chosen.n; i++) {
+                size_t index = choice ? choice->items[i] : i;
+
+                if (index >= all.n)
+                        r = -EINVAL;
+                else
+                        chosen.items[i] = all.items[index];
+        }
+        if (r == 0)
+                r = chosen.n < n ? -E2BIG : encode_parts(&chosen, all_labels, n, ret);
+        free(chosen.items);
+        profile_set_deinit(&all);
+        return r;
+}
+
+static int count_otlp(const struct send_body *body)
 {
         struct profile_set all;
         int r = format_read_otlp(body->text, body->len, &all, NULL);
 
         if (r < 0)
                 return r;
-        r = all.n > 1 ? encode_halves(&all, ret) : -E2BIG;
+        r = (int)all.n;
         profile_set_deinit(&all);
         return r;
 }
@@ -75,5 +102,6 @@ const struct send_protocol send_otlp = {
         .max_age_s = 24 * 3600,
         .max_profiles = PROFILES_MAX,
         .encode = encode_otlp,
-        .halve = halve_otlp,
+        .count = count_otlp,
+        .divide = divide_otlp,
 };

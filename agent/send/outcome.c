@@ -5,7 +5,11 @@
  * 401, 403, 404 and redirects say that the address or the credentials are wrong, not the data: batches wait (the queue
  * is bounded) until someone repairs that.
  * 500 is tried three times: Pyroscope answers it for outages, too.
- * 429 is given up after ten times: Pyroscope answers it for ever if a profile is larger than its burst size.
+ * 429 is given up after ten times: Pyroscope answers it for ever if a profile is larger than its burst size. Newer ones
+ * answer 500 instead, and name their rate limit.
+ *
+ * If the connection broke after all of the request was sent, or a server answers that it has failed, the batch may be
+ * stored. 429 is sure for a batch of one profile.
  *
  * 413 means the batch as it is: its halves are other batches.
  */
@@ -36,9 +40,9 @@ static const struct {
         { 403, 404, { .fate = SEND_AGAIN, .gate = true, .down = true, .misused = true } },
         { 408, 408, { .fate = SEND_AGAIN } },
         { 413, 413, { .fate = SEND_TOO_LARGE } },
-        { 429, 429, { .fate = SEND_AGAIN, .gate = true, .tries = 10 } },
-        { 500, 500, { .fate = SEND_AGAIN, .tries = 3 } },
-        { 502, 504, { .fate = SEND_AGAIN, .gate = true, .down = true } },
+        { 429, 429, { .fate = SEND_AGAIN, .gate = true, .tries = 10, .apart = true } },
+        { 500, 500, { .fate = SEND_AGAIN, .tries = 3, .unsure = true, .apart = true } },
+        { 502, 504, { .fate = SEND_AGAIN, .gate = true, .down = true, .unsure = true } },
 };
 
 static struct send_outcome outcome_of(long status)
@@ -100,10 +104,19 @@ static void make_harmless(char *reason)
         }
 }
 
+static bool is_rate_limit(const struct http_client_answer *answer)
+{
+        static const char words[] = "rate limit";
+
+        return answer->status == 500 && answer->len > 0 && memmem(answer->body, answer->len, words, strlen(words));
+}
+
 struct send_outcome send_judge(const struct http_client_answer *answer, char *reason, size_t reason_size)
 {
-        struct send_outcome outcome = outcome_of(answer->status);
+        struct send_outcome outcome = outcome_of(is_rate_limit(answer) ? 429 : answer->status);
 
+        if (answer->status == HTTP_CLIENT_UNREACHABLE || answer->status == HTTP_CLIENT_STOPPED)
+                outcome.unsure = answer->sent;
         reason[0] = '\0';
         if (outcome.fate == SEND_TAKEN) {
                 if (is_partial(answer->body, answer->len, reason, reason_size))
@@ -113,6 +126,7 @@ struct send_outcome send_judge(const struct http_client_answer *answer, char *re
         } else {
                 snprintf(reason, reason_size, "%s", answer->error);
         }
+        outcome.unsure |= answer->resent;
         make_harmless(reason);
         return outcome;
 }

@@ -21,6 +21,8 @@ struct send_outcome {
         bool gate;      /* the destination has failed: nothing is sent to it for a while */
         bool down;      /* the destination has failed, and people should know */
         bool misused;   /* people must repair something first, so frequent attempts are useless */
+        bool unsure;    /* the collector may have stored all of it, or a part */
+        bool apart;     /* of several profiles, some may be stored, and each may be taken alone */
 };
 
 /* Judges an answer. @reason gets a sentence, or "" for a plain success. */

@@ -18,7 +18,7 @@ static int make_empty_body(const struct send_protocol *protocol, bool gzip, void
 {
         static const struct profile_set none;
         struct send_body body = { 0 };
-        int r = protocol->encode(&none, &body);
+        int r = protocol->encode(&none, false, &body);
 
         if (r == 0 && !body.text)
                 r = -ENODATA;

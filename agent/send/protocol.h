@@ -10,10 +10,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A body: JSON text, not compressed. */
+/* A body, not compressed. */
 struct send_body {
-        char *text; /* NULL: nothing to send */
+        char *text; /* JSON or protobuf; a zero byte follows. NULL: nothing to send */
         size_t len;
+};
+
+/* Some of the profiles of a body, by their numbers from 0. */
+#define SEND_CHOICE_MAX 1000
+struct send_choice {
+        size_t items[SEND_CHOICE_MAX];
+        size_t n;
 };
 
 struct send_protocol {
@@ -23,10 +30,22 @@ struct send_protocol {
         const char *content_type; /* sent exactly so */
         uint32_t max_age_s;       /* servers refuse older profiles, or do not need them */
         size_t max_profiles;      /* the most profiles of a body */
-        /* Makes a body. -EFBIG if servers would refuse it as too large. */
-        int (*encode)(const struct profile_set *set, struct send_body *ret);
-        /* Makes two bodies of one. -E2BIG if it has a single profile; -EINVAL if it is not a body of this protocol. */
-        int (*halve)(const struct send_body *body, struct send_body ret[static 2]);
+        const char *former_type;  /* the content type of earlier versions, which a spool may still have; or NULL */
+        /*
+         * Makes a body, with @all_labels or without those that multiply series: see agent/format/series.h. -EFBIG if
+         * servers would refuse it as too large.
+         */
+        int (*encode)(const struct profile_set *set, bool all_labels, struct send_body *ret);
+        /* The number of profiles of a body. -EINVAL if it is not a body of this protocol. */
+        int (*count)(const struct send_body *body);
+        /*
+         * Makes @n bodies of equally many profiles of one. @choice: only of these; NULL: of all. -E2BIG if there are
+         * fewer; -EINVAL if it is not a body of this protocol.
+         */
+        int (*divide)(const struct send_body *body, bool all_labels, const struct send_choice *choice, size_t n,
+                      struct send_body *ret);
+        /* Whether an answer surely names the profiles that were not stored, and so all others were. NULL: never. */
+        bool (*failed)(const char *answer, size_t len, struct send_choice *ret);
 };
 
 extern const struct send_protocol send_otlp;
@@ -41,6 +60,7 @@ const struct send_protocol *send_protocol_by_name(const char *name);
  */
 struct send_split {
         const struct send_protocol *protocol;
+        bool all_labels;
         int (*body)(void *ctx, const struct send_body *body); /* called for each body, which is freed afterwards */
         void (*too_large)(void *ctx); /* called for a single stack that is too large: it is left out */
         void *ctx;

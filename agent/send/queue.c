@@ -207,11 +207,11 @@ void send_queue_delivered(struct send_queue *queue, struct send_batch *batch)
         forget_batch(queue, batch);
 }
 
-void send_queue_halved(struct send_queue *queue, struct send_batch *batch, struct send_batch *halves[static 2])
+void send_queue_divided(struct send_queue *queue, struct send_batch *batch, struct send_batch *const *parts, size_t n)
 {
-        insert_batch(queue, batch, halves[0]);
-        insert_batch(queue, batch, halves[1]);
-        queue->counters.halved++;
+        for (size_t i = 0; i < n; i++)
+                insert_batch(queue, batch, parts[i]);
+        queue->counters.divided++;
         forget_batch(queue, batch);
 }
 

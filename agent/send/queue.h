@@ -24,10 +24,11 @@ struct send_batch {
         int64_t created_ms;      /* the same moment in CLOCK_MONOTONIC; may be before the machine's start */
         int64_t next_attempt_ms; /* it must not be sent before this moment */
         unsigned attempts;
-        long status;       /* the last status that is tolerated only a limited number of times */
-        unsigned answers;  /* how often that status came in a row */
-        unsigned halvings; /* how often the batch that it comes from was halved */
-        bool busy;         /* taken by send_queue_take(), and not settled yet */
+        long status;              /* the last status that is tolerated only a limited number of times */
+        unsigned answers;         /* how often that status came in a row */
+        unsigned halvings;        /* how often the batch that it comes from was halved */
+        const char *content_type; /* static; NULL: the protocol's present one */
+        bool busy;                /* taken by send_queue_take(), and not settled yet */
 };
 
 /* Makes a batch. Consumes @body (malloc), also on failure: -ENOMEM, or a negative errno of the random source. */
@@ -65,8 +66,8 @@ void send_queue_hurry(struct send_queue *queue);
 void send_queue_put_back(struct send_queue *queue, struct send_batch *batch, int64_t next_attempt_ms);
 void send_queue_delivered(struct send_queue *queue, struct send_batch *batch);
 void send_queue_lost(struct send_queue *queue, struct send_batch *batch, enum send_loss loss);
-/* Replaces a batch by its two halves. Consumes all three. */
-void send_queue_halved(struct send_queue *queue, struct send_batch *batch, struct send_batch *halves[static 2]);
+/* Replaces a batch by @n parts. Consumes all of them. */
+void send_queue_divided(struct send_queue *queue, struct send_batch *batch, struct send_batch *const *parts, size_t n);
 
 /* Frees the queue. Files in the spool stay. */
 void send_queue_deinit(struct send_queue *queue);

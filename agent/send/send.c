@@ -55,6 +55,7 @@ static int make_send(const struct send_config *config, struct send **ret)
         send->protocol = protocol;
         send->config = (struct send_config){
                 .uncompressed = config->uncompressed,
+                .all_labels = config->all_labels,
                 .on_state = config->on_state,
                 .on_rejected = config->on_rejected,
                 .ctx = config->ctx,

@@ -8,7 +8,11 @@
  * for good, it is too old, or newer batches displace it. Each lost batch is counted, by reason.
  *
  * With a spool, delivery is at least once from the moment at which send_profiles_to_all() has returned. A batch that is
- * sent again has the same bytes and the same Idempotency-Key.
+ * sent again has the same bytes and the same Idempotency-Key. Each profile has an id, which stays when its batch is
+ * divided: a collector that knows the ids that it has stored gets no sample twice.
+ *
+ * If an answer tells which profiles the collector did not store, only these are sent again. If it may have stored some,
+ * and does not tell which, each profile becomes a batch of its own, so that no answer is for several any more.
  *
  * One struct send is one destination. Each has its own thread, queue and spool folder, so that no destination delays
  * another.
@@ -39,6 +43,7 @@ struct send_config {
         bool url_is_whole;                /* the URL has the protocol's path already */
         const char *protocol;             /* "otlp", "pyroscope" */
         bool uncompressed;                /* bodies are not gzipped */
+        bool all_labels;                  /* also those that multiply a backend's series: see agent/format/series.h */
 
         size_t queue_max_bytes;   /* bytes of batches in memory; beyond, the oldest are dropped; 0: 64 MiB */
         uint32_t max_age_s;       /* older batches are dropped; 0: the maximum age that the protocol's servers accept */
@@ -105,15 +110,17 @@ enum send_loss {
 };
 const char *send_loss_name(enum send_loss loss); /* "full", "expired", … */
 
-/* At any time queued == delivered + sum of lost + halved + waiting. */
+/* At any time queued == delivered + sum of lost + divided + waiting. */
 struct send_counters {
         uint64_t queued; /* batches, with those that were found in the spool */
         uint64_t delivered;
         uint64_t lost[SEND_LOSSES];
-        uint64_t halved;    /* batches that were too large for the collector: two others took the place of each */
+        uint64_t divided;   /* batches that the collector did not take as a whole: others took the place of each */
         uint64_t recovered; /* batches found in the spool at the start */
         uint64_t retried;   /* attempts, without the first one of each batch */
-        uint64_t bytes;     /* delivered, as sent */
+        /* answers, or their absence, after which a batch is sent again that the collector may have stored in part */
+        uint64_t unsure;
+        uint64_t bytes;                    /* delivered, as sent */
         uint64_t waiting, waiting_bytes;   /* batches that wait now; the bytes of those in memory */
         uint64_t waiting_ms;               /* how long the oldest has been waiting */
         uint64_t spool_bytes, spool_files; /* what is on disk now */

@@ -97,7 +97,8 @@ static int split_set(const struct send_split *split, const struct profile_set *s
 int send_split(const struct send_split *split, const struct profile_set *set)
 {
         struct send_body body;
-        int r = set->n <= split->protocol->max_profiles ? split->protocol->encode(set, &body) : -EFBIG;
+        int r = set->n <= split->protocol->max_profiles ? split->protocol->encode(set, split->all_labels, &body)
+                                                        : -EFBIG;
 
         if (r == -EFBIG)
                 return split_set(split, set);

@@ -108,6 +108,7 @@ int send_spool_open(const struct send_config *config, const struct send_protocol
                 return -ENOMEM;
         }
         spool->content_type = protocol->content_type;
+        spool->former_type = protocol->former_type;
         spool->directory = spool->lock = -1;
         name_destination(spool->destination, protocol->name, url);
         why = open_folder(spool, parent);
@@ -142,12 +143,12 @@ static struct send_spool_file file_of(const struct send_spool *spool, const stru
                 .gzip = batch->gzip,
                 .destination = spool->destination,
                 .destination_len = strlen(spool->destination),
-                .content_type = spool->content_type,
-                .content_type_len = strlen(spool->content_type),
+                .content_type = batch->content_type ? batch->content_type : spool->content_type,
                 .body = batch->body,
                 .len = batch->len,
         };
 
+        file.content_type_len = strlen(file.content_type);
         memcpy(file.key, batch->key, sizeof(file.key));
         return file;
 }

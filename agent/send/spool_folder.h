@@ -16,7 +16,7 @@
 
 struct send_spool {
         char destination[SPOOL_DESTINATION_SIZE]; /* it is also the folder's name */
-        const char *content_type;
+        const char *content_type, *former_type;   /* of the protocol */
         int directory, lock;
         unsigned aside; /* number of files that were set aside, now or earlier */
         uint64_t aside_bytes;

@@ -68,6 +68,18 @@ static bool is_text(const char *wanted, const char *text, size_t len)
         return strlen(wanted) == len && memcmp(wanted, text, len) == 0;
 }
 
+/* The content type of a file, if it is one of the protocol's. NULL: it is not. */
+static const char *find_type(const struct send_spool *spool, const struct send_spool_file *file)
+{
+        const char *const types[] = { spool->content_type, spool->former_type };
+
+        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+                if (types[i] && is_text(types[i], file->content_type, file->content_type_len))
+                        return types[i];
+        }
+        return NULL;
+}
+
 /* Reads and parses a file. @ret points into @ret_data. */
 static int read_batch_file(const struct send_spool *spool, const char *name, uint8_t **ret_data,
                            struct send_spool_file *ret)
@@ -80,8 +92,8 @@ static int read_batch_file(const struct send_spool *spool, const char *name, uin
         if (r < 0)
                 return r;
         r = send_spool_file_parse(data, len, &file);
-        if (r == 0 && (!is_text(spool->destination, file.destination, file.destination_len) ||
-                       !is_text(spool->content_type, file.content_type, file.content_type_len)))
+        if (r == 0 &&
+            (!is_text(spool->destination, file.destination, file.destination_len) || !find_type(spool, &file)))
                 r = -EINVAL;
         if (r < 0) {
                 free(data);
@@ -146,7 +158,8 @@ bool send_spool_ends_with(const char *name, const char *suffix)
 }
 
 /* Makes a batch of a file. If the file's time is in the future, since a clock was wrong, it is taken as new. */
-static int make_batch(const struct send_spool_file *file, int64_t now_ms, struct send_batch **ret)
+static int make_batch(const struct send_spool *spool, const struct send_spool_file *file, int64_t now_ms,
+                      struct send_batch **ret)
 {
         struct send_batch *batch;
         uint64_t now_ns;
@@ -157,6 +170,7 @@ static int make_batch(const struct send_spool_file *file, int64_t now_ms, struct
         now_ns = batch->created_ns;
         memcpy(batch->key, file->key, sizeof(batch->key));
         batch->created_ns = file->created_ns;
+        batch->content_type = find_type(spool, file);
         batch->file = send_spool_file_size(file);
         if (file->created_ns < now_ns)
                 batch->created_ms = now_ms - (int64_t)((now_ns - file->created_ns) / 1000000);
@@ -173,7 +187,7 @@ static int recover_file(struct send_spool *spool, const char *name, struct send_
         int r = read_batch_file(spool, name, &data, &file);
 
         if (r == 0) {
-                r = make_batch(&file, now_ms, &batch);
+                r = make_batch(spool, &file, now_ms, &batch);
                 free(data);
         }
         if (r == -ENOMEM || r == -EMFILE || r == -ENFILE)

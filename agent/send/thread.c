@@ -7,8 +7,7 @@
  * all come back at once after an outage.
  */
 #include "agent/send/clock.h"
-#include "agent/send/internal.h"
-#include "agent/send/outcome.h"
+#include "agent/send/divide.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,9 +18,6 @@
 #define BACKOFF_BASE_MS 1000
 #define BACKOFF_MAX_MS 60000
 #define RETRY_AFTER_MAX_S 300 /* a server cannot delay podflame for longer */
-
-/* If a server finds everything too large, it gets no more than 2^8 parts of a batch. */
-#define HALVINGS_MAX 8
 
 /* ---- waiting ------------------------------------------------------------- */
 
@@ -77,8 +73,9 @@ static struct send_batch *wait_for_batch(struct send *send)
 
 /* ---- settling ------------------------------------------------------------ */
 
-static void put_batch_back(struct send *send, struct send_batch *batch, const struct send_outcome *outcome,
-                           const struct http_client_answer *answer)
+/* When @batch, or what takes its place, is sent again. */
+static int64_t set_pause(struct send *send, const struct send_batch *batch, const struct send_outcome *outcome,
+                         const struct http_client_answer *answer)
 {
         unsigned failures = outcome->gate ? send->failures++ : batch->attempts - 1;
         int64_t when = send_now_ms() + pause_ms(outcome, answer, failures);
@@ -87,7 +84,7 @@ static void put_batch_back(struct send *send, struct send_batch *batch, const st
                 send->gate_ms = when;
                 send->hopeless = send->closing;
         }
-        send_queue_put_back(&send->queue, batch, when);
+        return when;
 }
 
 void send_commit(struct send *send, struct send_batch *batch)
@@ -97,47 +94,6 @@ void send_commit(struct send *send, struct send_batch *batch)
                 return;
         free(batch->body);
         batch->body = NULL;
-}
-
-/* Makes a batch of half a body. Consumes @body. */
-static struct send_batch *make_half(struct send *send, const struct send_batch *whole, struct send_body *body)
-{
-        struct send_batch *half = NULL;
-        void *packed;
-        size_t len;
-        int r = send_body_pack(body, whole->gzip, &packed, &len);
-
-        free(body->text);
-        if (r < 0 || send_batch_new(packed, len, whole->gzip, whole->created_ms, &half) < 0)
-                return NULL;
-        half->created_ns = whole->created_ns;
-        half->halvings = whole->halvings + 1;
-        send_commit(send, half);
-        return half;
-}
-
-/* Makes the two halves of @batch. False if it cannot be halved. */
-static bool halve_batch(struct send *send, const struct send_batch *batch, struct send_batch *ret[static 2])
-{
-        struct send_body body, halves[2];
-        int r;
-
-        if (batch->halvings == HALVINGS_MAX || send_body_unpack(batch->body, batch->len, batch->gzip, &body) < 0)
-                return false;
-        r = send->protocol->halve(&body, halves);
-        free(body.text);
-        if (r < 0)
-                return false;
-        ret[0] = make_half(send, batch, &halves[0]);
-        ret[1] = make_half(send, batch, &halves[1]);
-        if (ret[0] && ret[1])
-                return true;
-        for (size_t i = 0; i < 2; i++) {
-                if (ret[i] && ret[i]->file)
-                        send_spool_remove(send->spool, ret[i]);
-                send_batch_free(ret[i]);
-        }
-        return false;
 }
 
 /* Whether @batch has had this answer too often. Other answers in between, as during an outage, do not count. */
@@ -151,22 +107,40 @@ static bool is_worn_out(struct send_batch *batch, const struct send_outcome *out
         return ++batch->answers >= outcome->tries;
 }
 
-/* Settles @batch. @halves replace it, or are NULL. Returns whether it was lost. */
-static bool settle_batch(struct send *send, struct send_batch *batch, const struct send_outcome *outcome,
-                         const struct http_client_answer *answer, struct send_batch *halves[2])
+/*
+ * Puts the parts in the place of @batch. The destination takes a part, so the pause does not grow: newer batches come in
+ * between, and would be refused in part as well.
+ */
+static void replace_batch(struct send *send, struct send_batch *batch, const struct send_outcome *outcome,
+                          const struct http_client_answer *answer, const struct send_parts *parts)
 {
-        bool again = outcome->fate == SEND_AGAIN && !is_worn_out(batch, outcome, answer->status);
+        int64_t when;
+
+        send->failures = 0;
+        when = outcome->fate == SEND_AGAIN ? set_pause(send, batch, outcome, answer) : 0;
+
+        for (size_t i = 0; i < parts->n; i++) {
+                parts->items[i]->next_attempt_ms = when;
+                send->queue.counters.spool_failed += send->spool && !parts->items[i]->file;
+        }
+        send_queue_divided(&send->queue, batch, parts->items, parts->n);
+}
+
+/* Settles @batch. If there are @parts, they replace it. Returns whether it was lost. */
+static bool settle_batch(struct send *send, struct send_batch *batch, const struct send_outcome *outcome,
+                         const struct http_client_answer *answer, const struct send_parts *parts)
+{
         struct send_queue *queue = &send->queue;
 
+        queue->counters.unsure += outcome->unsure;
         if (!outcome->gate)
                 send->failures = 0;
-        if (again) {
-                put_batch_back(send, batch, outcome, answer);
-        } else if (outcome->fate == SEND_TAKEN) {
+        if (outcome->fate == SEND_TAKEN) {
                 send_queue_delivered(queue, batch);
-        } else if (halves) {
-                queue->counters.spool_failed += send->spool ? !halves[0]->file + !halves[1]->file : 0;
-                send_queue_halved(queue, batch, halves);
+        } else if (parts->n > 0) {
+                replace_batch(send, batch, outcome, answer, parts);
+        } else if (outcome->fate == SEND_AGAIN && !is_worn_out(batch, outcome, answer->status)) {
+                send_queue_put_back(queue, batch, set_pause(send, batch, outcome, answer));
         } else {
                 send_queue_lost(queue, batch,
                                 outcome->fate == SEND_TOO_LARGE ? SEND_LOST_TOO_LARGE : SEND_LOST_REJECTED);
@@ -197,7 +171,8 @@ static void post_batch(const struct send *send, const struct send_batch *batch, 
         const char *const headers[] = { type, key, batch->gzip ? "Content-Encoding: gzip" : NULL, NULL };
         const struct http_client_request request = { .headers = headers, .body = batch->body, .len = batch->len };
 
-        snprintf(type, sizeof(type), "Content-Type: %s", send->protocol->content_type);
+        snprintf(type, sizeof(type), "Content-Type: %s",
+                 batch->content_type ? batch->content_type : send->protocol->content_type);
         snprintf(key, sizeof(key), "Idempotency-Key: %s", batch->key);
         http_client_request(send->client, &request, ret);
 }
@@ -205,18 +180,18 @@ static void post_batch(const struct send *send, const struct send_batch *batch, 
 /* Not locked. */
 static void deliver_batch(struct send *send, struct send_batch *batch)
 {
-        struct send_batch *halves[2];
         struct send_outcome outcome;
+        struct send_parts parts;
         struct http_client_answer answer;
         char reason[HTTP_CLIENT_REASON_SIZE];
-        bool halved, lost;
+        bool lost;
 
         post_batch(send, batch, &answer);
         outcome = send_judge(&answer, reason, sizeof(reason));
-        halved = outcome.fate == SEND_TOO_LARGE && halve_batch(send, batch, halves);
+        send_divide(send, batch, &answer, &outcome, &parts);
 
         pthread_mutex_lock(&send->lock);
-        lost = settle_batch(send, batch, &outcome, &answer, halved ? halves : NULL);
+        lost = settle_batch(send, batch, &outcome, &answer, &parts);
         pthread_mutex_unlock(&send->lock);
         report_outcome(send, &outcome, lost, reason);
 }

@@ -23,6 +23,19 @@ static const struct {
         { "rustpython", "it is RustPython, not CPython" },
 };
 
+/* A file of each Java virtual machine. */
+#define JVM "libjvm.so"
+
+bool locate_is_named_foreign(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+
+        for (size_t i = 0; slash && i < sizeof others / sizeof *others; i++)
+                if (strstr(slash, others[i].part))
+                        return true;
+        return slash && strcmp(slash + 1, JVM) == 0;
+}
+
 static const char *recognise_foreign(const struct nsutil_maps *maps)
 {
         for (size_t i = 0; i < maps->n; i++) {
@@ -107,7 +120,7 @@ int locate_name_foreign(pid_t pid, const struct nsutil_maps *maps, const char *f
         } else if (foreign) {
                 snprintf(ret_detail, PYSTACK_DETAIL_SIZE, "it is %s, %s", name, foreign);
                 e = strstr(name, "python") ? PYSTACK_E_UNSUPPORTED : PYSTACK_E_NOT_PYTHON;
-        } else if (has_mapped(maps, "libjvm.so") && is_jython(pid)) {
+        } else if (has_mapped(maps, JVM) && is_jython(pid)) {
                 snprintf(ret_detail, PYSTACK_DETAIL_SIZE, "it is Jython, whose stacks a profiler for Java reads");
         } else if (strncmp(name, "python", 6) == 0 && is_static(maps)) {
                 snprintf(ret_detail, PYSTACK_DETAIL_SIZE,

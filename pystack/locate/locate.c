@@ -60,14 +60,14 @@ static const char *last_part_of_path(const char *path)
         return slash ? slash + 1 : path;
 }
 
-static bool is_named_python(const struct nsutil_map *map)
+bool locate_is_named_python(const char *path)
 {
-        return strcasestr(last_part_of_path(map->path), "python") || strcasestr(last_part_of_path(map->path), "wsgi");
+        return strcasestr(last_part_of_path(path), "python") || strcasestr(last_part_of_path(path), "wsgi");
 }
 
 static enum rank rank_of(const struct search *search, const struct nsutil_map *map)
 {
-        if (is_named_python(map))
+        if (locate_is_named_python(map->path))
                 return RANK_PYTHON;
         return strcmp(map->path, search->exe) == 0 ? RANK_EXE : RANK_OTHER;
 }
@@ -208,7 +208,7 @@ static bool look_into_file(struct search *search, const struct nsutil_map *map)
         if (nsutil_open_map(search->subject->pid, map, &fd) != 0)
                 return false;
         if (elfsym_open_fd(fd, &elf) == 0 &&
-            (is_named_python(map) || elfsym_section(elf, ".PyRuntime", &section) == 0) &&
+            (locate_is_named_python(map->path) || elfsym_section(elf, ".PyRuntime", &section) == 0) &&
             locate_in_elf(elf, elfsym_load_bias(elf, map->start), &search->subject->memory, &location) == 0)
                 over = take_location(search, &location, map);
         else

@@ -40,6 +40,12 @@ int locate_runtime(const struct subject *subject,
 int locate_name_foreign(pid_t pid, const struct nsutil_maps *maps, const char *foreign,
                         char ret_detail[static PYSTACK_DETAIL_SIZE]);
 
+/* Whether the name of a file, the last part of @path, suggests a CPython. */
+bool locate_is_named_python(const char *path);
+
+/* Whether a process with a file of this name may be another Python, as locate_name_foreign() tells it. */
+bool locate_is_named_foreign(const char *path);
+
 /*
  * Finds the CPython that the ELF file @elf defines. It is loaded with @bias in the process whose @memory is given.
  * Sets all of @ret but the file. PYSTACK_E_NOT_PYTHON if it defines none.

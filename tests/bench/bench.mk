@@ -27,9 +27,21 @@ bench-waits: build/bench-waits ## what it costs to say why threads do not run: s
 bench-collector: all ## how long the collector takes to answer, with a day of 100 containers stored: 1 to 5 minutes
 	$(Q)$(PYTHON) tests/bench/collector.py
 
+.PHONY: bench-fleet
+bench-fleet: all ## 1000 agents of 20 services, and one Pyroscope: a quarter of an hour, as root
+	$(Q)tests/testbed/tools.py pyroscope-server
+	$(Q)$(PYTHON) tests/bench/fleet.py
+
 .PHONY: bench-node
 bench-node: all ## the agent on a node of 10, 100 and 1000 processes: 5 minutes, as root
 	$(Q)$(PYTHON) tests/bench/node.py
+
+build/bench-births: tests/bench/targets/births.c
+	$(CC) -O2 -D_GNU_SOURCE -o $@ $<
+
+.PHONY: bench-busy
+bench-busy: all build/bench-births ## the agent where a node is busy: births, and 300 processes in 20 containers: 10 minutes, as root
+	$(Q)$(PYTHON) tests/bench/busy.py
 
 .PHONY: bench
 bench: all build/bench-driver ## podflame side by side with its peers: 20 minutes, as root

@@ -170,4 +170,5 @@ def main():
         pathlib.Path(__file__).with_name("NODE.md").write_text(text)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -17,13 +17,26 @@ $(foreach room,$(cross_rooms),$(eval $(call emulated_rules,$(room))))
 .PHONY: cross-programs
 cross-programs: $(B)/podflame $(cross_rooms:%=$(B)/emulated/%)
 
+# In a recipe: makes $(1) for that architecture; $$root is its packages' folder afterwards.
+define cross_build
+	root=$$(tests/cross/sysroot.py $(cross_arch) libc6-dev libcriterion-dev $(filter %-dev,$(build_packages))) && \
+	pkg=$$root/usr/lib/$(CROSS)-linux-gnu/pkgconfig:$$root/usr/share/pkgconfig && \
+	PKG_CONFIG_SYSROOT_DIR=$$root PKG_CONFIG_LIBDIR=$$pkg \
+	        $(MAKE) --no-print-directory $(1) CC="$(cross_cc) --sysroot=$$root"
+endef
+
 .PHONY: cross
 cross: ## build for aarch64, and run there what an emulator can of the unit tests
 	$(Q).ci/packages $(build_packages) mmdebstrap python3 qemu-user-static gcc-$(CROSS)-linux-gnu
-	$(Q)root=$$(tests/cross/sysroot.py $(cross_arch) libc6-dev libcriterion-dev $(filter %-dev,$(build_packages))) && \
-	pkg=$$root/usr/lib/$(CROSS)-linux-gnu/pkgconfig:$$root/usr/share/pkgconfig && \
-	PKG_CONFIG_SYSROOT_DIR=$$root PKG_CONFIG_LIBDIR=$$pkg \
-	        $(MAKE) --no-print-directory cross-programs CC="$(cross_cc) --sysroot=$$root" && \
+	$(Q)$(call cross_build,cross-programs) && \
 	run="qemu-$(CROSS)-static -L $$root" && $$run build/$(cross_cc)/podflame --version && \
 	for room in $(cross_rooms); do \
 	        echo "$$room on $(CROSS):" && $$run build/$(cross_cc)/emulated/$$room || exit 1; done
+
+# In a machine with Debian's kernel and packages of that architecture, emulated: tests/testbed/machine.py. LIVE: options.
+.PHONY: live-programs test-arm64
+live-programs: $(B)/podflame unit-programs
+
+test-arm64: ## unit and end-to-end tests in an emulated Debian arm64 machine: an hour or more, as root
+	$(Q).ci/packages $(build_packages) mmdebstrap python3 git qemu-system-arm cpio e2fsprogs kmod gcc-aarch64-linux-gnu
+	$(Q)$(call cross_build,live-programs) && tests/cross/live.py build/aarch64-linux-gnu-gcc $(LIVE)

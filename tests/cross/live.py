@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs tests in a Debian arm64 machine (tests/testbed/machine.py): units and end-to-end tests, built for it before.
 
-    live.py BUILD [--units ROOM,...] [--only WORD] [--seconds S] [--python COMMAND]
+    live.py BUILD [--units ROOM,...] [--only WORD] [--own-time] [--seconds S]
+    live.py BUILD --command COMMAND
 
 BUILD is the folder of the cross-build, with podflame and unit/*. The machine has bookworm's Python 3.11 as its own, and
 in containers made by hand those of images.PACKAGES that SUITES names. What it writes is gone afterwards. The status is 0
@@ -24,8 +25,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from testbed import PROJECT, Unavailable, images, machine  # noqa: E402
 
 SUITES = ("bullseye", "bookworm", "trixie", "forky")
-PACKAGES = ("python3", "python3-pytest", "python3-yaml", "libcriterion3", "procps", "strace", "gcc", "libc6-dev", "openssl", "iproute2",
-            "libelf1", "libdw1", "libcap2", "libjson-c5", "libcurl4", "libmicrohttpd12", "libsqlite3-0", "libprotobuf-c1",
+PACKAGES = ("python3", "python3-pytest", "python3-yaml", "libcriterion3", "procps", "strace", "gcc", "libc6-dev", "openssl",
+            "iproute2", "libelf1", "libdw1", "libcap2", "libjson-c5", "libcurl4", "libmicrohttpd12", "libsqlite3-0", "libprotobuf-c1",
             "libxxhash0", "libseccomp2", "libncursesw6", "ca-certificates", "python3-selenium", "python3-greenlet")
 MACHINE = machine.Machine("arm64", "bookworm", PACKAGES, configured=False, suites=SUITES, modules=False)
 
@@ -57,7 +58,8 @@ status=0
 
 def sources(folder):
     """What git knows, as it lies here."""
-    names = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=PROJECT, check=True, capture_output=True).stdout
+    names = subprocess.run(["git", "ls-files", "-z", "-co", "--exclude-standard"], cwd=PROJECT, check=True,
+                           capture_output=True).stdout
     there = b"\0".join(name for name in names.split(b"\0") if name and (PROJECT / name.decode()).exists())
     subprocess.run(["tar", "-cf", str(folder / "source.tar"), "--null", "-T", "-"], cwd=PROJECT, input=there, check=True)
 
@@ -84,6 +86,8 @@ def main():
     parser.add_argument("--units", type=lambda text: list(filter(None, text.split(","))), help="these rooms' alone")
     parser.add_argument("--only", help="files of end-to-end tests that have this in their name")
     parser.add_argument("--command")
+    parser.add_argument("--own-time", action="store_true", help="the machine's clock counts instructions: see machine.py")
+    parser.add_argument("--share", type=pathlib.Path, help="a folder that is /share there")
     parser.add_argument("--seconds", type=int, default=3 * 3600)
     options = parser.parse_args()
     if options.units is None:
@@ -94,7 +98,10 @@ def main():
         sources(folder)
         shutil.copy(options.build / "podflame", folder)
         shutil.copytree(options.build / "unit", folder / "unit")
-        status = machine.run(MACHINE, script(options), shares=[machine.Share(folder, "/input")], seconds=options.seconds)
+        shares = [machine.Share(folder, "/input")]
+        if options.share:
+            shares.append(machine.Share(options.share, "/share", writable=True))
+        status = machine.run(MACHINE, script(options), shares=shares, seconds=options.seconds, own_time=options.own_time)
     print("arm64 machine: status %d in %d s" % (status, time.monotonic() - begin))
     return status
 

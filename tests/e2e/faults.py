@@ -12,6 +12,8 @@ import threading
 import time
 from typing import NamedTuple
 
+import otlp
+
 PATH = "/v1development/profiles"
 
 
@@ -57,14 +59,17 @@ class Request(NamedTuple):
         return self.headers["Idempotency-Key"]
 
     @property
+    def plain(self):
+        return gzip.decompress(self.body) if self.headers.get("Content-Encoding") == "gzip" else self.body
+
+    @property
     def json(self):
-        return json.loads(gzip.decompress(self.body) if self.headers.get("Content-Encoding") == "gzip" else self.body)
+        return json.loads(self.plain)
 
     @property
     def resources(self):
         """{attribute: value} of each profile."""
-        return [{a["key"]: next(iter(a["value"].values())) for a in r["resource"]["attributes"]}
-                for r in self.json["resourceProfiles"]]
+        return otlp.resources(self.json)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

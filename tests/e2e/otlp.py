@@ -11,6 +11,7 @@ class Profile(NamedTuple):
     period: int
     begin: int  # nanoseconds
     length: int
+    labels: tuple  # those of the scope
     samples: tuple  # ((function, file, line), innermost first; attributes; values), sorted
 
 
@@ -42,15 +43,22 @@ class Reader:
                                int(line.get("line", 0))))
         return tuple(frames)
 
-    def profile(self, resource, body):
+    def profile(self, resource, scope, body):
         kind = tuple(self.text(body[of], field) for of in ("sampleType", "periodType")
                      for field in ("typeStrindex", "unitStrindex"))
         samples = sorted((self.stack(s), self.attributes(s), tuple(map(int, s["values"]))) for s in body["samples"])
         return Profile(tuple(sorted(map(self.attribute, resource["attributes"]))), self.attributes(body), kind,
-                       int(body["period"]), int(body["timeUnixNano"]), int(body["durationNano"]), tuple(samples))
+                       int(body["period"]), int(body["timeUnixNano"]), int(body["durationNano"]),
+                       tuple(sorted(map(self.attribute, scope.get("attributes", [])))), tuple(samples))
+
+
+def resources(message):
+    """{attribute: value} of whom each profile is of: what its resource says, and what it says of an instance itself."""
+    return [{**{key: value for key, value in profile.attributes if not key.startswith("podflame.")},
+             **dict(profile.resource)} for profile in profiles(message)]
 
 
 def profiles(message):
     reader = Reader(message)
-    return [reader.profile(group["resource"], body) for group in message["resourceProfiles"]
+    return [reader.profile(group["resource"], scope.get("scope", {}), body) for group in message["resourceProfiles"]
             for scope in group["scopeProfiles"] for body in scope["profiles"]]

@@ -6,11 +6,14 @@ import http.server
 import json
 import threading
 
+import otlp
+
 
 class Receiver:
     def __init__(self, status=200):
         self.status = status
         self.requests = []  # (path, headers, body)
+        self.raw = []  # the same; the body as it came
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -18,6 +21,7 @@ class Receiver:
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.raw.append((self.path, self.headers, body))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
                 receiver.requests.append((self.path, self.headers, body))
@@ -44,6 +48,5 @@ class Receiver:
 
     def resources(self):
         """The attributes of everything that has come by OTLP, a dictionary for each profile."""
-        return [{a["key"]: a["value"].get("stringValue") for a in profile["resource"]["attributes"]}
-                for path, _, body in list(self.requests) if path.endswith("/v1development/profiles")
-                for profile in json.loads(body)["resourceProfiles"]]
+        return [one for path, _, body in list(self.requests) if path.endswith("/v1development/profiles")
+                for one in otlp.resources(json.loads(body))]

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent in modes cpu and wall at once: two profiles of each process, each with its type and its truth."""
 
-import base64
 import contextlib
-import gzip
 import json
 import os
 import signal
@@ -18,6 +16,7 @@ import pytest
 import browser
 import hostile
 import otlp
+import push
 import truth
 from collector import Collector, agent
 from program import Background, eventually, podflame
@@ -113,10 +112,11 @@ def seconds_in(profiles, among, without=None):
     """Seconds by the function of @among that is in the stack; stacks with @without are left out."""
     seconds = Counter()
     for profile in profiles:
+        unit = 1 if profile.kind[1] == "nanoseconds" else profile.period
         for frames, _, values in profile.samples:
             names = {name.rpartition(".")[2] for name, _, _ in frames}
             if without not in names:
-                seconds.update({name: sum(values) * profile.period / 1e9 for name in names & set(among)})
+                seconds.update({name: sum(values) * unit / 1e9 for name in names & set(among)})
     return seconds
 
 
@@ -142,7 +142,7 @@ def test_each_profile_has_its_type(sent):
     cpu, wall = (of_mode(plain, mode) for mode in ("cpu", "wall"))
     assert len(cpu) >= SECONDS / WINDOW - 1 and len(wall) >= SECONDS / WINDOW - 1
     assert {p.kind for p in cpu} == {("samples", "count", "cpu", "nanoseconds")}
-    assert {p.kind for p in wall} == {("samples", "count", "wall", "nanoseconds")}
+    assert {p.kind for p in wall} == {("wall", "nanoseconds", "wall", "nanoseconds")}
     assert {p.period for p in cpu} == {1000000000 // RATE} and {p.period for p in wall} == {1000000000 // WALL_RATE}
     assert {p.resource for p in cpu} == {p.resource for p in wall}, "they are of one service"
 
@@ -183,12 +183,11 @@ def test_pyroscope_gets_two_types(sent):
     _, pyroscope, _, target, *_ = sent
     names = Counter()
     for _, _, body in pyroscope.requests:
-        for series in json.loads(body)["series"]:
-            labels = {label["name"]: label["value"] for label in series["labels"]}
-            assert labels["service_name"] == target.service
-            names[labels["__name__"]] += 1
-            pprof = [gzip.decompress(base64.b64decode(sample["rawProfile"])) for sample in series["samples"]]
-            assert all({"process_cpu": b"cpu", "wall": b"wall"}[labels["__name__"]] in one for one in pprof)
+        for series in push.series_of(body):
+            assert series.labels["service_name"] == target.service
+            names[series.labels["__name__"]] += 1
+            kind = {"process_cpu": "cpu", "wall": "wall"}[series.labels["__name__"]]
+            assert series.types == ["%s:%s:nanoseconds:%s:nanoseconds" % (series.labels["__name__"], kind, kind)]
     assert set(names) == {"process_cpu", "wall"} and min(names.values()) >= SECONDS / WINDOW - 1
 
 

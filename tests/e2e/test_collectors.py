@@ -87,7 +87,7 @@ def test_the_opentelemetry_collector_writes_what_it_was_sent(start, tmp_path):
     written = [profile for message in messages(file) for profile in otlp.profiles(message)]
     assert "does not take profiles" not in pusher.stderr
     assert sorted(written) == sorted(sent)
-    assert {dict(profile.resource)["container.id"] for profile in written} == {target.id}
+    assert {dict(profile.attributes)["container.id"] for profile in written} == {target.id}
     passed_on(target, tmp_path, messages(file)[0])
     leaves = Counter()
     for profile in written:

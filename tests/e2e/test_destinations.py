@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+import push
 from collector import Collector, free_port
 from interpreters import BARE_BOOKWORM, BOOKWORM
 from program import Background, eventually, podflame
@@ -44,7 +45,7 @@ def test_two_at_once_and_one_is_down(start, tmp_path):
     assert {h["X-All"] for _, h, _ in otlp.requests + pyroscope.requests} == {"1"}
     assert {h["X-Org"] for _, h, _ in otlp.requests} == {None} != {h["X-Org"] for _, h, _ in pyroscope.requests}
     assert all(r["deployment.environment"] == "test" for r in otlp.resources()) and otlp.resources()
-    assert b'"name":"deployment_environment","value":"test"' in pyroscope.requests[0][2]
+    assert push.series_of(pyroscope.requests[0][2])[0].labels["deployment_environment"] == "test"
     assert "s3cret" not in pusher.stderr and "pass word" not in pusher.stderr
 
 

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 
 import pytest
 import yaml
@@ -260,15 +261,18 @@ def test_both_images_are_one_for_a_registry(released, tmp_path):
     (tmp_path / "release-one").symlink_to(folder)
     tools_folder = tmp_path / "bin"
     tools_folder.mkdir()
-    store = tmp_path / "store"
+    run_folder = tempfile.mkdtemp(prefix="pf")  # podman wants a short name
     (tools_folder / "podman").write_text(
-        '#!/bin/bash\n[ "$1" = login ] && exec cat >"%s/login"\nexec %s --root %s --runroot %s/run --storage-driver vfs "${@/docker:\\/\\//oci:}"\n'
-        % (tmp_path, shutil.which("podman"), store, store))
+        '#!/bin/bash\n[ "$1" = login ] && exec cat >"%s/login"\nexec %s --root %s/root --runroot %s/run --storage-driver vfs "${@/docker:\\/\\//oci:}"\n'
+        % (tmp_path, shutil.which("podman"), run_folder, run_folder))
     (tools_folder / "podman").chmod(0o755)
     environment = {**os.environ, "PATH": "%s:%s" % (tools_folder, os.environ["PATH"]), "GITHUB_REF_NAME": "v" + VERSION,
                    "REGISTRY": str(tmp_path / "registry"), "REGISTRY_USER": "u", "REGISTRY_TOKEN": "t"}
     (tmp_path / "registry").mkdir()
-    run("bash", "-e", "-o", "pipefail", "-c", step, cwd=tmp_path, env=environment)
+    try:
+        run("bash", "-e", "-o", "pipefail", "-c", step, cwd=tmp_path, env=environment)
+    finally:
+        shutil.rmtree(run_folder)
     assert (tmp_path / "login").read_text() == "t\n"
     found = [path for path in (tmp_path / "registry").rglob("*") if path.is_file() and path.stat().st_size < 10000]
     listed = [json.loads(path.read_text()) for path in found if b'"platform"' in path.read_bytes()]

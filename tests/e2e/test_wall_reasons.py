@@ -219,12 +219,14 @@ def sent(tmp_path, target, *options):
                                    if any(frame[0] == "from_peer" for frame in sample[0])], 30, "samples arrive")
 
 
-@pytest.mark.parametrize("options, begin", [((), "[waits: socket port "),
-                                            (("--wait-detail",), "[waits: socket 127.0.0.1:")])
-def test_the_agent_sends_addresses_only_if_told(start, tmp_path, options, begin):
+@pytest.mark.parametrize("options, begin, said", [
+    ((), "[waits: socket port ", {"podflame.idle": "1"}),
+    (("--wait-detail",), "[waits: socket 127.0.0.1:", {"podflame.idle": "1"}),
+    (("--all-labels",), "[waits: socket port ", {"podflame.wait": "io", "thread.state": "idle"})])
+def test_the_agent_sends_addresses_and_labels_only_if_told(start, tmp_path, options, begin, said):
     target = start(HOST, "waits.py")
     found = sent(tmp_path, target, *options)
     assert found
     for frames, attributes in found:
         assert frames[0][0].startswith(begin), frames[0]
-        assert attributes["podflame.wait"] == "io" and attributes["thread.state"] == "idle"
+        assert {key: value for key, value in attributes.items() if key != "podflame.samples"} == said

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a file in the spool: what is there is found, read again, unpacked and halved as for being sent. A batch
+ * Any bytes as a file in the spool: what is there is found, read again, unpacked and divided as for being sent. A batch
  * that was made whole comes back as it was.
  */
 #include "agent/send/spool_folder.h"
@@ -134,10 +134,10 @@ static void halve(const struct send_protocol *protocol, const void *bytes, size_
 
         if (send_body_unpack(bytes, len, gzip, &body) != 0)
                 return;
-        if (protocol->halve(&body, halves) == 0) {
-                free(halves[0].text);
-                free(halves[1].text);
-        }
+        if (protocol->count(&body) > 1 && protocol->divide(&body, false, NULL, 2, halves) != 0)
+                abort();
+        free(halves[0].text);
+        free(halves[1].text);
         free(body.text);
 }
 

@@ -16,7 +16,7 @@ COMMON = {"agent/format/embed.h"}  # how any room embeds a file
 
 # A library's header, and the only files that may include it.
 CONFINED = {
-    "curl/curl.h": r"agent/http/client/(client|url)\.c|tests/unit/.*",
+    "curl/curl.h": r"agent/http/client/(client|upload|url)\.[ch]|tests/unit/.*",
     "microhttpd.h": r"agent/http/server/(server|reply|check)\.c",
     "sqlite3.h": r"agent/collect/store[a-z_]*\.[ch]|tests/unit/collect_.*",
     "sys/capability.h": r"nsutil/privilege\.c|agent/confine/capabilities\.c|tests/unit/.*",

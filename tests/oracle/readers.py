@@ -237,8 +237,8 @@ def otlp_json(body, unit, period):
             said = dict(attributes)
             kind, of = profile.kind[:2]
             count = sum(values) if of not in NS else sum(values) * NS[of] / profile.period
-            samples.append(sample(stack, count, count * profile.period, said.get("thread.state") == "idle",
-                                  said.get("thread.name", "")))
+            idle = said.get("thread.state") == "idle" or said.get("podflame.idle") == "1"
+            samples.append(sample(stack, count, count * profile.period, idle, said.get("thread.name", "")))
     return samples
 
 

@@ -11,6 +11,7 @@ modules that a root on virtio takes. Whatever it writes goes to a temporary file
 from one image. A processor that this machine is not is emulated; KVM is used with PODFLAME_KVM=1. Needs root.
 """
 
+import concurrent.futures
 import dataclasses
 import hashlib
 import lzma
@@ -32,13 +33,8 @@ from testbed import CACHE, Unavailable, ends_with_us, images  # noqa: E402
 
 NATIVE = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 
-# What this machine needs for that: .ci/packages installs it.
-TOOLS = {
-    "amd64": ["qemu-system-x86"],
-    "arm64": ["qemu-system-arm"],
-}
-MAKERS = ["mmdebstrap", "e2fsprogs", "cpio", "kmod"]
-FOREIGN_MAKERS = ["arch-test", "qemu-user-static"]
+# What this machine needs for that, by .ci/packages: mmdebstrap, e2fsprogs, cpio, kmod, and qemu-system-x86 or -arm; for another
+# processor's packages, where they are configured, arch-test and qemu-user-static.
 
 QEMU = {
     "amd64": ["qemu-system-x86_64", "-machine", "q35", "-cpu", "max"],
@@ -50,7 +46,8 @@ USER_QEMU = {"amd64": "x86_64", "arm64": "aarch64"}
 
 # With what they depend on: the root's disk, the ports of the command's output, and folders of this machine.
 # ext4 asks for crc32c by a name that modules.dep does not tell.
-MODULES = ["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "crc32c_generic", "crc32c_cryptoapi", "ext4", "9p", "9pnet_virtio", "overlay"]
+MODULES = ["virtio_pci", "virtio_mmio", "virtio_blk", "virtio_console", "crc32c_generic", "crc32c_cryptoapi", "ext4", "9p",
+           "9pnet_virtio", "overlay"]
 
 # What every program expects of a root, where no package is configured.
 BASIC = ["base-files", "base-passwd", "bash", "coreutils", "dash", "findutils", "grep", "hostname", "libc-bin", "mawk", "mount",
@@ -185,11 +182,15 @@ def bootstrap(path, variant, release, architecture, packages, hooks=(), further=
     """The packages below @path, by mmdebstrap."""
     if os.geteuid() != 0:
         raise Unavailable("making a machine's root needs root")
-    options = [word for word in images.OPTIONS if not word.startswith(("--variant", "--customize"))]
+    # What is only unpacked goes through a Python for each package, if a part of it is left out.
+    left_out = ("--variant", "--customize", *(["--dpkgopt"] if variant == "extract" else []))
+    options = [word for word in images.OPTIONS if not word.startswith(left_out)]
     command = ["mmdebstrap", "--quiet", "--variant=" + variant, "--format=directory", "--architectures=" + architecture,
                "--include=" + ",".join(packages), *options, *further,
                *("--customize-hook=" + hook for hook in hooks)]
-    status, words = images.run_to_end(command + [release, str(path)] + images.sites("Debian")[:1])
+    # Its helpers are of the Python that is found first: Debian's.
+    status, words = images.run_to_end(command + [release, str(path)] + images.sites("Debian")[:1],
+                                      PATH="/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin")
     if status != 0:
         raise Unavailable("mmdebstrap could not make %s: %s" % (path.name, words.strip()[-2000:]))
 
@@ -270,8 +271,8 @@ def unpack(path, release, architecture, packages, hooks=()):
               ["--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"])
     for name in ("passwd", "group"):
         shutil.copy(path / "usr/share/base-passwd" / (name + ".master"), path / "etc" / name)
-    shutil.rmtree(path / "var/lib/apt", ignore_errors=True)
-    shutil.rmtree(path / "var/cache/apt", ignore_errors=True)
+    for part in ("var/lib/apt", "var/cache/apt", "usr/share/doc", "usr/share/man", "usr/share/locale"):
+        shutil.rmtree(path / part, ignore_errors=True)
     (path / "app").mkdir()
 
 
@@ -293,8 +294,9 @@ def make_image(path, machine):
         root, image = pathlib.Path(folder, "root"), pathlib.Path(folder, "image")
         os.chmod(folder, 0o755)
         make_root(root, machine)
-        for suite in machine.suites:
-            unpack(root / "suites" / suite, suite, machine.architecture, images.PACKAGES[suite])
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            list(pool.map(lambda suite: unpack(root / "suites" / suite, suite, machine.architecture,
+                                               images.PACKAGES[suite]), machine.suites))
         if machine.modules:
             shutil.copytree(machine.kernel_folder() / "lib/modules", (root / "lib").resolve() / "modules", symlinks=True,
                             dirs_exist_ok=True)
@@ -304,19 +306,23 @@ def make_image(path, machine):
         image.rename(path)
 
 
-def accelerators(architecture):
+def accelerators(architecture, own_time):
+    """Where time is the machine's @own, an instruction takes 4 ns there, and to wait takes none here: other programs of a
+    crowded machine do not make it late. Then its processors take turns."""
+    if own_time:
+        return ["-accel", "tcg,thread=single", "-icount", "shift=2,sleep=off"]
     # A machine that is virtual itself may have a /dev/kvm in which nothing boots. So whoever wants it says so.
     kvm = ["-accel", "kvm"] if architecture == NATIVE and os.environ.get("PODFLAME_KVM") == "1" else []
     return [*kvm, "-accel", "tcg,thread=multi"]
 
 
-def arguments(machine, folder, shares, memory, processors, append, systemd):
+def arguments(machine, folder, shares, memory, processors, append, systemd, own_time):
     kernel = next((machine.kernel_folder() / "boot").glob("vmlinuz-*"))
     words = ["console=" + CONSOLE[machine.architecture], "panic=-1", "rdinit=/init", *shlex.split(append)]
     if systemd:
         words += ["systemd.wants=testbed.service"]
-    command = [*QEMU[machine.architecture], *accelerators(machine.architecture), "-m", memory, "-smp", str(processors),
-               "-nodefaults", "-no-reboot", "-display", "none", "-nic", "none",
+    command = [*QEMU[machine.architecture], *accelerators(machine.architecture, own_time), "-m", memory,
+               "-smp", str(processors), "-nodefaults", "-no-reboot", "-display", "none", "-nic", "none",
                "-kernel", str(kernel), "-initrd", str(folder / "initrd"), "-append", " ".join(words),
                "-drive", "file=%s,format=raw,if=virtio,snapshot=on" % machine.image(),
                "-serial", "file:%s/console" % folder,
@@ -347,18 +353,18 @@ def write_initrd(machine, folder, command, shares, systemd):
             output.write(part.read_bytes())
 
 
-def run(machine, command, *, shares=(), seconds=600, memory="2G", processors=2, append="", systemd=False, further=(),
-        output=None):
+def run(machine, command, *, shares=(), seconds=600, memory="2G", processors=2, append="", systemd=False,
+        own_time=False, further=(), output=None):
     """Boots @machine, runs the shell's @command as root, writes what it says to @output, a binary file (this program's
     own, if none is given), and returns its exit status; KILLED if it took longer than @seconds, boot included.
     @append is for the kernel's command line, @further for qemu's. With @systemd the root's own init runs, and the command
-    as a service; the machine needs the package systemd-sysv. Raises Unavailable with the console's last lines if the
-    machine ends without a status."""
+    as a service; the machine needs the package systemd-sysv. @own_time: see accelerators(). Raises Unavailable with the
+    console's last lines if the machine ends without a status."""
     output = output or sys.stdout.buffer
     with tempfile.TemporaryDirectory(prefix="podflame-machine-") as name:
         folder = pathlib.Path(name)
         write_initrd(machine, folder, command, shares, systemd)
-        qemu = [*arguments(machine, folder, shares, memory, processors, append, systemd), *further]
+        qemu = [*arguments(machine, folder, shares, memory, processors, append, systemd, own_time), *further]
         process = subprocess.Popen([*ends_with_us("KILL"), "nice", "-n", "19", *qemu], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=open(folder / "qemu", "wb"), start_new_session=True)
         late = threading.Event()
@@ -376,9 +382,10 @@ def run(machine, command, *, shares=(), seconds=600, memory="2G", processors=2, 
         status = (folder / "status").read_text().strip() if (folder / "status").exists() else ""
         if status:
             return int(status)
-        if late.is_set():
-            return KILLED
         said = (folder / "qemu").read_text() + (folder / "console").read_text(errors="replace")[-3000:]
+        if late.is_set():
+            print("the machine was ended after %g s; its console's last lines:\n%s" % (seconds, said), file=sys.stderr)
+            return KILLED
         raise Unavailable("the machine ended without a status:\n" + said)
 
 

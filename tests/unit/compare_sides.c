@@ -211,9 +211,9 @@ Test(compare_sides, few_samples_are_not_enough)
 
         const struct compare_change *weakest = &judgement.weakest->by[judgement.weakest_measure];
 
-        cr_expect_float_eq(
-                judgement.more,
-                pow((weakest->possible - weakest->change) / (2 * weakest->threshold - weakest->change), 2), 1e-9);
+        cr_expect_float_eq(judgement.more,
+                           pow((weakest->possible - weakest->change) / (2 * weakest->threshold - weakest->change), 2),
+                           1e-9);
         cr_expect_gt(judgement.more, 2);
         cr_expect_gt(judgement.runs, 5);
         compare_judgement_deinit(&judgement);

@@ -5,6 +5,7 @@
 #include "tests/unit/support/suite.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -207,6 +208,51 @@ Test(find_follow, an_exec_is_found_and_ends_what_was)
         follow(find, 1000, &n_ended, 1);
         cr_expect_eq(n_ended, 1);
         temp_remove(dir);
+        find_close(find);
+}
+
+/* Long before the next scan of everything. */
+Test(find_follow, what_has_ended_before_it_was_looked_at_is_forgotten)
+{
+        struct find *find = open_following();
+        size_t met = 0;
+
+        for (int i = 0; i < 50; i++) {
+                pid_t pid = fork();
+
+                if (pid == 0)
+                        _exit(0);
+                cr_assert_eq(waitpid(pid, NULL, 0), pid);
+                cr_assert_eq(find_scan(find, &events), 0);
+                met += find_known_get(find, pid) != NULL;
+        }
+        cr_expect_leq(met, 5);
+        find_close(find);
+}
+
+static void *idle(void *arg)
+{
+        sleep(60);
+        return arg;
+}
+
+/* The kernel tells that its first thread has ended. */
+Test(find_follow, a_process_that_has_lost_its_first_thread_is_found)
+{
+        struct find *find = open_following();
+        pthread_t thread;
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                prctl(PR_SET_NAME, python);
+                pthread_create(&thread, NULL, idle, NULL);
+                pthread_exit(NULL);
+        }
+        follow(find, 3000, &n_born, 1);
+        cr_expect_eq(n_born, 1);
+        cr_expect_eq(born.pid, pid);
+        child_end(pid);
         find_close(find);
 }
 

@@ -156,11 +156,11 @@ static const struct {
         { SAMPLES("{\"stackIndex\":1,\"values\":[1],\"attributeIndices\":[0,1,2]}"), "w (tid 9);f (a.py:3) 1\n" },
         /* No thread has a negative number. */
         { SAMPLES("{\"stackIndex\":1,\"values\":[1],\"attributeIndices\":[1,3]}"), "w (tid 0);f (a.py:3) 1\n" },
-        /* Nanoseconds with a period are counts. */
+        /* Nanoseconds with a period are counts, rounded. */
         { REQUEST("\"sampleType\":{\"unitStrindex\":4},\"period\":\"10\","
                   "\"samples\":[{\"stackIndex\":1,\"values\":[35]}]",
                   TABLES),
-          "f (a.py:3) 3\n" },
+          "f (a.py:3) 4\n" },
 };
 
 Test(otlp_read, accepted)

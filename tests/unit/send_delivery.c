@@ -33,7 +33,7 @@ Test(send_delivery, request_is_what_otlp_wants)
         cr_assert_str_eq(request_header(request, "Host"), url);
 
         FILE *out = open_memstream(&json, &len);
-        cr_assert_eq(format_write_otlp(&set, out), 0);
+        cr_assert_eq(format_send_otlp(&set, false, out), 0);
         fclose(out);
         cr_assert_eq(gzip_unpack(request->body, request->len, 1 << 20, &unpacked, &unpacked_len), 0);
         cr_assert_eq(unpacked_len, len);

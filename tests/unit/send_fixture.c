@@ -103,7 +103,7 @@ struct send_counters wait_for_end(struct send *send, uint64_t n)
                 send_counters(send, &c);
         } while (c.delivered + lost(&c) < n && now_ms() < until);
         cr_assert_eq(c.delivered + lost(&c), n);
-        cr_assert_eq(c.queued, c.delivered + lost(&c) + c.halved + c.waiting);
+        cr_assert_eq(c.queued, c.delivered + lost(&c) + c.divided + c.waiting);
         return c;
 }
 

@@ -40,9 +40,9 @@ Test(send_many, no_destination_waits_for_another)
 
         const struct request *push = server_request(servers[2], 0), *plain = server_request(servers[3], 0);
         cr_assert_eq(strncmp(push->head, "POST /push.v1.PusherService/Push HTTP/1.1\r\n", 43), 0);
-        cr_assert_str_eq(request_header(push, "Content-Type"), "application/json");
+        cr_assert_str_eq(request_header(push, "Content-Type"), "application/proto");
         char *text = unpack(push);
-        cr_assert_eq(strncmp(text, "{\"series\":[{", 12), 0);
+        cr_assert_eq(text[0], 1 << 3 | 2, "a series first");
         free(text);
         cr_assert_str_eq(request_header(plain, "Content-Encoding"), "(none)");
         text = unpack(b);
@@ -88,7 +88,7 @@ static void too_large(const char *spool)
         cr_assert_eq(send_profiles_to_all(&send, 1, &set), 0);
         struct send_counters c = wait_for_end(send, 3);
         cr_assert_eq(c.queued, 5);
-        cr_assert_eq(c.halved, 2);
+        cr_assert_eq(c.divided, 2);
         cr_assert_eq(c.delivered, 2);
         cr_assert_eq(c.lost[SEND_LOST_TOO_LARGE], 1);
         cr_assert_eq(c.retried, 0);

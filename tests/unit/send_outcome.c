@@ -36,12 +36,12 @@ Test(send_outcome, by_status)
                 { 413, { .fate = SEND_TOO_LARGE } },
                 { 415, { .fate = SEND_REFUSED } },
                 { 422, { .fate = SEND_REFUSED } },
-                { 429, { .fate = SEND_AGAIN, .gate = true, .tries = 10 } },
-                { 500, { .fate = SEND_AGAIN, .tries = 3 } },
+                { 429, { .fate = SEND_AGAIN, .gate = true, .tries = 10, .apart = true } },
+                { 500, { .fate = SEND_AGAIN, .tries = 3, .unsure = true, .apart = true } },
                 { 501, { .fate = SEND_REFUSED } },
-                { 502, { .fate = SEND_AGAIN, .gate = true, .down = true } },
-                { 503, { .fate = SEND_AGAIN, .gate = true, .down = true } },
-                { 504, { .fate = SEND_AGAIN, .gate = true, .down = true } },
+                { 502, { .fate = SEND_AGAIN, .gate = true, .down = true, .unsure = true } },
+                { 503, { .fate = SEND_AGAIN, .gate = true, .down = true, .unsure = true } },
+                { 504, { .fate = SEND_AGAIN, .gate = true, .down = true, .unsure = true } },
                 { 505, { .fate = SEND_REFUSED } },
                 { 999, { .fate = SEND_REFUSED } },
                 { HTTP_CLIENT_UNREACHABLE, { .fate = SEND_AGAIN, .gate = true, .down = true } },
@@ -55,10 +55,36 @@ Test(send_outcome, by_status)
                 struct send_outcome v = judge(rows[i].status, "", 0, reason);
 
                 cr_expect(v.fate == w->fate && v.tries == w->tries && v.gate == w->gate && v.down == w->down &&
-                                  v.misused == w->misused,
+                                  v.misused == w->misused && v.unsure == w->unsure && v.apart == w->apart,
                           "status %ld", rows[i].status);
                 cr_expect_eq(reason[0] == '\0', v.fate == SEND_TAKEN, "status %ld", rows[i].status);
         }
+}
+
+/* A broken connection leaves it open what the server has, once it was sent all. */
+Test(send_outcome, what_is_not_known)
+{
+        struct http_client_answer answer = { .status = HTTP_CLIENT_UNREACHABLE, .body = "", .error = "why" };
+        char reason[512];
+
+        cr_expect(!send_judge(&answer, reason, sizeof(reason)).unsure);
+        answer.sent = true;
+        cr_expect(send_judge(&answer, reason, sizeof(reason)).unsure);
+        answer.status = 200;
+        cr_expect(!send_judge(&answer, reason, sizeof(reason)).unsure);
+        answer.resent = true;
+        cr_expect(send_judge(&answer, reason, sizeof(reason)).unsure);
+}
+
+/* Pyroscope answers 500 if one of several profiles is beyond its rate limit. */
+Test(send_outcome, rate_limit_by_its_words)
+{
+        static const char words[] = "{\"code\":\"unknown\",\"message\":\"push rate limit (4.0 MiB) exceeded\"}";
+        char reason[512];
+        struct send_outcome v = judge(500, words, sizeof(words) - 1, reason);
+
+        cr_expect(v.gate && v.tries == 10 && !v.unsure);
+        cr_expect_eq(judge(500, words, 30, reason).tries, 3);
 }
 
 /* What a server may say after 200: only a positive number of rejected profiles is a refusal. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/format/format.h"
-#include "agent/http/http.h"
 #include "agent/send/protocol.h"
+#include "push.pb-c.h"
 #include "tests/unit/send_fixture.h"
+#include "tests/unit/support/guard.h"
 #include "tests/unit/support/interned.h"
 #include "tests/unit/support/suite.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <string.h>
 
 SUITE(send_protocol);
@@ -23,7 +23,9 @@ static int keep(void *ctx, const struct send_body *body)
         struct bodies *bodies = ctx;
 
         cr_assert_lt(bodies->n, 64);
-        bodies->items[bodies->n++] = (struct send_body){ strdup(body->text), body->len };
+        char *copy = malloc(body->len + 1);
+        memcpy(copy, body->text, body->len + 1);
+        bodies->items[bodies->n++] = (struct send_body){ copy, body->len };
         return 0;
 }
 
@@ -121,10 +123,12 @@ Test(send_protocol, otlp_profile_too_large_is_cut_between_stacks)
 /* ---- splitting ----------------------------------------------------------- */
 
 /* A protocol whose bodies hold no more than 3 samples; they say profiles, samples and ticks. */
-static int encode_few(const struct profile_set *set, struct send_body *ret)
+static int encode_few(const struct profile_set *set, bool all_labels, struct send_body *ret)
 {
         uint64_t total = 0, ticks = 0;
         char *text;
+
+        cr_assert(!all_labels);
 
         for (size_t i = 0; i < set->n; i++)
                 total += profile_total(set->items[i]);
@@ -166,77 +170,68 @@ Test(send_protocol, halved_until_it_fits)
 
 /* ---- Pyroscope ----------------------------------------------------------- */
 
-static struct json_object *series_at(const struct send_body *body, size_t i, size_t n)
+/* The request; all of it is valid until it is freed by push__request__free_unpacked(). */
+static Push__Request *request_of(const struct send_body *body, size_t n)
 {
-        struct json_object *root = json_tokener_parse(body->text), *series;
+        Push__Request *request = push__request__unpack(NULL, body->len, (const uint8_t *)body->text);
 
-        cr_assert(json_object_object_get_ex(root, "series", &series));
-        cr_assert_eq(json_object_array_length(series), n);
-        series = json_object_get(json_object_array_get_idx(series, i));
-        json_object_put(root);
-        return series;
+        cr_assert(request);
+        cr_assert_eq(request->n_series, n);
+        return request;
 }
 
 /* "" if there is none. */
-static const char *label(struct json_object *series, const char *name)
+static const char *label(const Push__Series *series, const char *name)
 {
-        struct json_object *labels, *field;
-
-        cr_assert(json_object_object_get_ex(series, "labels", &labels));
-        for (size_t i = 0; i < json_object_array_length(labels); i++) {
-                struct json_object *one = json_object_array_get_idx(labels, i);
-
-                json_object_object_get_ex(one, "name", &field);
-                if (strcmp(json_object_get_string(field), name) == 0) {
-                        json_object_object_get_ex(one, "value", &field);
-                        return json_object_get_string(field);
-                }
+        for (size_t i = 0; i < series->n_labels; i++) {
+                if (strcmp(series->labels[i]->name, name) == 0)
+                        return series->labels[i]->value;
         }
         return "";
 }
 
-static const char *raw_profile(struct json_object *series)
-{
-        struct json_object *samples, *raw;
-
-        cr_assert(json_object_object_get_ex(series, "samples", &samples));
-        cr_assert_eq(json_object_array_length(samples), 1);
-        cr_assert(json_object_object_get_ex(json_object_array_get_idx(samples, 0), "rawProfile", &raw));
-        return json_object_get_string(raw);
-}
-
 Test(send_protocol, pyroscope_series)
 {
+        static const struct {
+                enum profile_mode mode;
+                const char *name;
+        } rows[] = { { PROFILE_MODE_CPU, "process_cpu" },
+                     { PROFILE_MODE_WALL, "wall" },
+                     { PROFILE_MODE_GIL, "gil" },
+                     { PROFILE_MODE_BLAME, "gil_wait" } };
         struct profile_set set = { 0 };
-        struct profile *p = make_profile(3, ""), *wall = make_profile(1, ""), *plain = profile_new();
-        struct profile_settings settings = *profile_settings(wall);
         struct bodies bodies;
 
-        settings.mode = PROFILE_MODE_WALL;
-        profile_set_settings(wall, &settings);
-        profile_set_attribute(p, "k8s.namespace.name", "prod");
-        profile_set_attribute(p, "k8s.pod.name", "billing-7d9f");
-        profile_set_attribute(p, "container.name", "k8s_api");
-        profile_set_attribute(p, "k8s.container.name", "api");
-        profile_set_attribute(p, "host.name", "n1");
-        profile_set_add(&set, p);
-        profile_set_add(&set, wall);
-        profile_set_add(&set, plain);
+        for (size_t i = 0; i < 4; i++) {
+                struct profile *p = make_profile(3, "");
+                struct profile_settings settings = *profile_settings(p);
+
+                settings.mode = rows[i].mode;
+                profile_set_settings(p, &settings);
+                profile_set_attribute(p, "k8s.namespace.name", "prod");
+                profile_set_attribute(p, "k8s.pod.name", "billing-7d9f-x2x1p");
+                profile_set_attribute(p, "k8s.pod.label.pod-template-hash", "7d9f");
+                profile_set_attribute(p, "container.name", "k8s_api_billing_0123_7");
+                profile_set_attribute(p, "k8s.container.name", "api");
+                profile_set_attribute(p, "host.name", "n1");
+                profile_set_add(&set, p);
+        }
+        profile_set_add(&set, profile_new());
         split(&send_pyroscope, &set, &bodies);
         cr_assert_eq(bodies.n, 1);
 
-        struct json_object *series = series_at(&bodies.items[0], 0, 2);
-        cr_assert_str_eq(label(series, "__name__"), "process_cpu");
-        cr_assert_str_eq(label(series, "service_name"), "billing");
-        cr_assert_str_eq(label(series, "namespace"), "prod");
-        cr_assert_str_eq(label(series, "pod"), "billing-7d9f");
-        cr_assert_str_eq(label(series, "container"), "api");
-        cr_assert_str_eq(label(series, "node"), "n1");
-        json_object_put(series);
-        series = series_at(&bodies.items[0], 1, 2);
-        cr_assert_str_eq(label(series, "__name__"), "wall");
-        cr_assert_str_eq(label(series, "pod"), "");
-        json_object_put(series);
+        Push__Request *request = request_of(&bodies.items[0], 4);
+        for (size_t i = 0; i < 4; i++) {
+                cr_expect_str_eq(label(request->series[i], "__name__"), rows[i].name);
+                cr_expect_str_eq(label(request->series[i], "service_name"), "billing");
+                cr_expect_str_eq(label(request->series[i], "namespace"), "prod");
+                cr_expect_str_eq(label(request->series[i], "workload"), "Deployment/billing");
+                cr_expect_str_eq(label(request->series[i], "pod"), "billing-7d9f-x2x1p");
+                cr_expect_str_eq(label(request->series[i], "container"), "api");
+                cr_expect_str_eq(label(request->series[i], "node"), "n1");
+                cr_expect_eq(request->series[i]->n_labels, 7);
+        }
+        push__request__free_unpacked(request, NULL);
         bodies_deinit(&bodies);
         profile_set_deinit(&set);
 }
@@ -257,56 +252,65 @@ Test(send_protocol, pyroscope_other_labels)
                 { "x_y", "last" },
                 { "container.id", "0123" },
                 { "process.pid", "7" },
+                { "k8s.pod.label.pod-template-hash", "7d9f" },
         };
-        struct profile_set set = { 0 };
-        struct profile *p = make_profile(3, "");
-        struct bodies bodies;
+        static const size_t labels[] = { 6, 8 };
 
-        for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-                profile_set_attribute(p, others[i][0], others[i][1]);
-        profile_set_add(&set, p);
-        split(&send_pyroscope, &set, &bodies);
+        for (int all = 0; all < 2; all++) {
+                struct profile_set set = { 0 };
+                struct profile *p = make_profile(3, "");
+                struct send_body body;
 
-        struct json_object *series = series_at(&bodies.items[0], 0, 1), *array = NULL;
-        cr_expect_str_eq(label(series, "team"), "a");
-        cr_expect_str_eq(label(series, "Deployment_environment"), "prod");
-        cr_expect_str_eq(label(series, "_9lives"), "9");
-        cr_expect_str_eq(label(series, "service_name"), "billing");
-        cr_expect_str_eq(label(series, "x_y"), "last");
-        cr_expect_str_eq(label(series, "__name__"), "process_cpu");
-        json_object_object_get_ex(series, "labels", &array);
-        cr_expect_eq(json_object_array_length(array), 6);
-        json_object_put(series);
-        bodies_deinit(&bodies);
-        profile_set_deinit(&set);
+                for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+                        profile_set_attribute(p, others[i][0], others[i][1]);
+                profile_set_add(&set, p);
+                cr_assert_eq(send_pyroscope.encode(&set, all, &body), 0);
+
+                Push__Request *request = request_of(&body, 1);
+                const Push__Series *series = request->series[0];
+                cr_expect_str_eq(label(series, "team"), "a");
+                cr_expect_str_eq(label(series, "Deployment_environment"), "prod");
+                cr_expect_str_eq(label(series, "_9lives"), "9");
+                cr_expect_str_eq(label(series, "service_name"), "billing");
+                cr_expect_str_eq(label(series, "x_y"), "last");
+                cr_expect_str_eq(label(series, "__name__"), "process_cpu");
+                cr_expect_str_eq(label(series, "container_id"), all ? "0123" : "");
+                cr_expect_eq(series->n_labels, labels[all], "%d: %zu", all, series->n_labels);
+                push__request__free_unpacked(request, NULL);
+                free(body.text);
+                profile_set_deinit(&set);
+        }
 }
 
-/* The pprof is what the format writes, without threads. */
+/* The pprof is what the format makes of the profile without threads; its id tells one content from another. */
 Test(send_protocol, pyroscope_profile_is_pprof)
 {
-        struct profile_set set = { 0 }, merged = { 0 };
-        struct profile *all = profile_new();
-        char *pprof = NULL;
-        size_t len;
+        struct profile_set set = { 0 };
         struct bodies bodies;
+        void *wanted;
+        size_t len;
 
         profile_set_add(&set, make_profile(3, ""));
-        profile_merge(all, set.items[0], false);
-        profile_set_add(&merged, all);
-        FILE *out = open_memstream(&pprof, &len);
-        cr_assert_eq(format_by_name("pprof")->write(&merged, out), 0);
-        fclose(out);
-        char *wanted = http_client_base64(pprof, len);
+        profile_set_add(&set, make_profile(4, ""));
+        profile_set_add(&set, make_profile(3, ""));
+        cr_assert_eq(format_send_pprof(set.items[0], false, &wanted, &len), 0);
 
         split(&send_pyroscope, &set, &bodies);
-        struct json_object *series = series_at(&bodies.items[0], 0, 1);
-        cr_assert_str_eq(raw_profile(series), wanted);
-        json_object_put(series);
+        Push__Request *request = request_of(&bodies.items[0], 3);
+        const Push__Sample *samples[3];
+        for (size_t i = 0; i < 3; i++) {
+                cr_assert_eq(request->series[i]->n_samples, 1);
+                samples[i] = request->series[i]->samples[0];
+                cr_assert_eq(strlen(samples[i]->id), 36);
+        }
+        cr_assert_eq(samples[0]->raw_profile.len, len);
+        cr_assert_eq(memcmp(samples[0]->raw_profile.data, wanted, len), 0);
+        cr_expect_str_eq(samples[0]->id, samples[2]->id);
+        cr_expect_str_neq(samples[0]->id, samples[1]->id);
+        push__request__free_unpacked(request, NULL);
         free(wanted);
-        free(pprof);
         bodies_deinit(&bodies);
         profile_set_deinit(&set);
-        profile_set_deinit(&merged);
 }
 
 Test(send_protocol, pyroscope_labels_are_clean)
@@ -335,12 +339,12 @@ Test(send_protocol, pyroscope_labels_are_clean)
                 profile_set_add(&set, make_profile(1, ""));
                 profile_set_attribute(set.items[0], "k8s.pod.name", rows[i].value);
                 split(&send_pyroscope, &set, &bodies);
-                struct json_object *series = series_at(&bodies.items[0], 0, 1);
+                Push__Request *request = request_of(&bodies.items[0], 1);
                 if (rows[i].wanted)
-                        cr_expect_str_eq(label(series, "pod"), rows[i].wanted, "row %zu", i);
+                        cr_expect_str_eq(label(request->series[0], "pod"), rows[i].wanted, "row %zu", i);
                 else
-                        cr_expect_eq(strlen(label(series, "pod")), 2048);
-                json_object_put(series);
+                        cr_expect_eq(strlen(label(request->series[0], "pod")), 2048);
+                push__request__free_unpacked(request, NULL);
                 bodies_deinit(&bodies);
                 profile_set_deinit(&set);
         }
@@ -369,9 +373,77 @@ Test(send_protocol, pyroscope_limits)
         }
 }
 
-/* ---- halving ------------------------------------------------------------- */
+/* Several profiles share a body of 512 KiB; what is larger than that has one of its own. */
+Test(send_protocol, pyroscope_bodies_are_small)
+{
+        struct profile_set set = { 0 };
+        struct bodies bodies;
+        char padding[1001];
 
-Test(send_protocol, halves_of_a_body)
+        memset(padding, 'x', 1000);
+        padding[1000] = '\0';
+        for (size_t i = 0; i < 8; i++)
+                profile_set_add(&set, make_profile(i == 7 ? 900 : 200, padding));
+        split(&send_pyroscope, &set, &bodies);
+        cr_assert_eq(bodies.n, 5);
+        for (size_t i = 0; i < bodies.n; i++) {
+                Push__Request *request = push__request__unpack(NULL, bodies.items[i].len,
+                                                               (uint8_t *)bodies.items[i].text);
+
+                cr_expect(bodies.items[i].len <= 513 << 10 || request->n_series == 1, "body %zu", i);
+                push__request__free_unpacked(request, NULL);
+        }
+        bodies_deinit(&bodies);
+        profile_set_deinit(&set);
+}
+
+/* ---- dividing ------------------------------------------------------------ */
+
+static void check_equal(const struct send_body *part, const struct send_protocol *protocol,
+                        const struct profile_set *set)
+{
+        struct send_body wanted;
+
+        cr_assert_eq(protocol->encode(set, false, &wanted), 0);
+        cr_expect_eq(part->len, wanted.len, "%s", protocol->name);
+        cr_expect(part->len == wanted.len && memcmp(part->text, wanted.text, part->len) == 0, "%s", protocol->name);
+        free(wanted.text);
+        free(part->text);
+}
+
+/* A part of a body is what the same profiles would have been sent as, with the same ids. */
+Test(send_protocol, parts_of_a_body)
+{
+        static const struct send_protocol *const protocols[] = { &send_otlp, &send_pyroscope };
+        static const struct send_choice some = { .items = { 1, 3, 4 }, .n = 3 }, wrong = { .items = { 5 }, .n = 1 };
+
+        for (size_t i = 0; i < 2; i++) {
+                struct send_body parts[5], whole;
+                struct profile_set set = { 0 };
+
+                for (size_t k = 0; k < 5; k++) {
+                        profile_set_add(&set, make_profile(1 + k, ""));
+                        profile_set_attribute(set.items[k], "container.id", "0123");
+                }
+                cr_assert_eq(protocols[i]->encode(&set, false, &whole), 0);
+                cr_assert_eq(protocols[i]->count(&whole), 5);
+                cr_assert_eq(protocols[i]->divide(&whole, false, NULL, 2, parts), 0);
+                check_equal(&parts[0], protocols[i], &(struct profile_set){ .items = set.items, .n = 2 });
+                check_equal(&parts[1], protocols[i], &(struct profile_set){ .items = set.items + 2, .n = 3 });
+                cr_assert_eq(protocols[i]->divide(&whole, false, NULL, 5, parts), 0);
+                for (size_t k = 0; k < 5; k++)
+                        check_equal(&parts[k], protocols[i], &(struct profile_set){ .items = set.items + k, .n = 1 });
+                cr_assert_eq(protocols[i]->divide(&whole, false, &some, 1, parts), 0);
+                struct profile *chosen[] = { set.items[1], set.items[3], set.items[4] };
+                check_equal(&parts[0], protocols[i], &(struct profile_set){ .items = chosen, .n = 3 });
+                cr_expect_eq(protocols[i]->divide(&whole, false, NULL, 6, parts), -E2BIG);
+                cr_expect_eq(protocols[i]->divide(&whole, false, &wrong, 1, parts), -EINVAL);
+                free(whole.text);
+                profile_set_deinit(&set);
+        }
+}
+
+Test(send_protocol, junk_is_not_divided)
 {
         static const struct send_protocol *const protocols[] = { &send_otlp, &send_pyroscope };
         static const char *const junk[] = { "",
@@ -380,41 +452,61 @@ Test(send_protocol, halves_of_a_body)
                                             "7",
                                             "null",
                                             "{\"series\":7}",
-                                            "{\"series\":[",
                                             "\xff",
-                                            "{\"resourceProfiles\":[]}",
-                                            "{\"series\":[]}" };
+                                            "\n\x7f",
+                                            "\n\x02",
+                                            "\n\x01\n",
+                                            "\x0a\xff\xff\xff\xff\x0f" };
 
         for (size_t i = 0; i < 2; i++) {
-                struct send_body halves[2], whole;
-                struct profile_set set = { 0 };
-
-                for (int k = 0; k < 5; k++)
-                        profile_set_add(&set, make_profile(1, ""));
-                cr_assert_eq(protocols[i]->encode(&set, &whole), 0);
-                cr_assert_eq(protocols[i]->halve(&whole, halves), 0);
-                const struct profile_set first = { .items = set.items, .n = 2 },
-                                         second = { .items = set.items + 2, .n = 3 };
-                free(whole.text);
-                cr_assert_eq(protocols[i]->encode(&first, &whole), 0);
-                cr_expect_str_eq(halves[0].text, whole.text);
-                free(whole.text);
-                cr_assert_eq(protocols[i]->encode(&second, &whole), 0);
-                cr_expect_str_eq(halves[1].text, whole.text);
-                free(whole.text);
-                free(halves[0].text);
-                free(halves[1].text);
-
-                const struct profile_set one = { .items = set.items, .n = 1 };
-                cr_assert_eq(protocols[i]->encode(&one, &whole), 0);
-                cr_expect_eq(protocols[i]->halve(&whole, halves), -E2BIG);
-                free(whole.text);
                 for (size_t k = 0; k < sizeof(junk) / sizeof(junk[0]); k++) {
                         char *text = strdup(junk[k]);
-                        int r = protocols[i]->halve(&(struct send_body){ text, strlen(text) }, halves);
+                        const struct send_body body = { text, strlen(text) };
+                        struct send_body halves[2];
+                        int r = protocols[i]->divide(&body, false, NULL, 2, halves);
+
                         cr_expect(r == -EINVAL || r == -E2BIG, "%s: %s", protocols[i]->name, junk[k]);
+                        cr_expect_leq(protocols[i]->count(&body), 0);
                         free(text);
                 }
-                profile_set_deinit(&set);
+        }
+}
+
+/* ---- answers ------------------------------------------------------------- */
+
+#define NAMED(index) \
+        "push series with index " index " and id 0123 failed: resource_exhausted: push rate limit (4.0 MiB)"
+
+Test(send_protocol, pyroscope_names_what_has_failed)
+{
+        static const struct {
+                const char *answer;
+                size_t n, first, last; /* n 0: it tells nothing */
+        } rows[] = {
+                { "", 0, 0, 0 },
+                { "{\"code\":\"resource_exhausted\",\"message\":\"push rate limit (4.0 MiB) exceeded\"}", 0, 0, 0 },
+                { "{\"code\":\"unknown\",\"message\":\"" NAMED("3") "\"}", 1, 3, 3 },
+                { "{\"code\":\"unknown\",\"message\":\"2 errors: " NAMED("12") "; " NAMED("3") "\"}", 2, 12, 3 },
+                { "{\"code\":\"unknown\",\"message\":\"3 errors: " NAMED("12") "; " NAMED("3") "\"}", 0, 0, 0 },
+                { "{\"code\":\"unknown\",\"message\":\"2 errors: gzip: bad header; " NAMED("3") "\"}", 0, 0, 0 },
+                { "{\"code\":\"unknown\",\"message\":\"2 errors: " NAMED("3") "; " NAMED("3") "\"}", 0, 0, 0 },
+                { "{\"code\":\"unknown\",\"message\":\"" NAMED("3") "; " NAMED("4") "\"}", 0, 0, 0 },
+                { "\"message\":\"push series with index ", 0, 0, 0 },
+                { "\"message\":\"push series with index x", 0, 0, 0 },
+                { "\"message\":\"", 0, 0, 0 },
+                { "\"message\":\"2", 0, 0, 0 },
+        };
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                size_t len = strlen(rows[i].answer);
+                struct send_choice failed = { .n = 0 };
+                bool told = send_pyroscope.failed(guard_copy(rows[i].answer, len), len, &failed);
+
+                cr_expect_eq(told, rows[i].n > 0, "row %zu", i);
+                if (!told || rows[i].n == 0)
+                        continue;
+                cr_expect_eq(failed.n, rows[i].n, "row %zu", i);
+                cr_expect_eq(failed.items[0], rows[i].first);
+                cr_expect_eq(failed.items[failed.n - 1], rows[i].last);
         }
 }

@@ -30,7 +30,7 @@ static void check_sums(const struct send_queue *queue)
         cr_assert_eq(c->waiting, n);
         cr_assert_eq(c->waiting_bytes, bytes);
         cr_assert_eq(c->queued, c->delivered + c->lost[SEND_LOST_REJECTED] + c->lost[SEND_LOST_FULL] +
-                                        c->lost[SEND_LOST_EXPIRED] + c->halved + c->waiting);
+                                        c->lost[SEND_LOST_EXPIRED] + c->divided + c->waiting);
 }
 
 Test(send_queue, newest_first_and_each_with_a_key)
@@ -198,7 +198,7 @@ Test(send_queue, too_old_is_dropped)
         send_queue_deinit(&queue);
 }
 
-Test(send_queue, halves_take_the_place_of_the_whole)
+Test(send_queue, parts_take_the_place_of_the_whole)
 {
         struct send_queue queue = { .max_bytes = 100 };
         struct send_batch *halves[2];
@@ -208,8 +208,8 @@ Test(send_queue, halves_take_the_place_of_the_whole)
         push(&queue, "next", 2);
         cr_assert_eq(send_batch_new(strdup("who"), 3, true, 1, &halves[0]), 0);
         cr_assert_eq(send_batch_new(strdup("le"), 2, true, 1, &halves[1]), 0);
-        send_queue_halved(&queue, whole, halves);
-        cr_assert_eq(queue.counters.halved, 1);
+        send_queue_divided(&queue, whole, halves, 2);
+        cr_assert_eq(queue.counters.divided, 1);
         cr_assert_eq(queue.counters.queued, 4);
         cr_assert_eq(queue.batches, halves[0]);
         cr_assert_eq(halves[0]->next, halves[1]);

@@ -22,6 +22,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 /* After a signal to end, the collector has this long to take the batches that wait. */
@@ -179,10 +180,23 @@ static uint64_t end_window_in_time(struct agent *agent, uint64_t end)
         return now < end ? end : end + window * (1 + (now - end + window / 2) / window);
 }
 
+/*
+ * How long the first window is: about one window, by chance. So the agents of a cluster that started together do not
+ * send at the same moment ever after.
+ */
+static uint64_t first_window_ms(uint64_t window)
+{
+        uint32_t random;
+
+        if (getrandom(&random, sizeof random, GRND_NONBLOCK) != (ssize_t)sizeof random)
+                return window;
+        return window / 2 + random % window;
+}
+
 static int scan_until_told_to_end(struct agent *agent)
 {
         struct find_events events = fleet_events(agent->fleet);
-        uint64_t end = read_clock_ms() + (uint64_t)(agent->config.window * 1000);
+        uint64_t end = read_clock_ms() + first_window_ms((uint64_t)(agent->config.window * 1000));
 
         for (;;) {
                 int r = find_scan(agent->find, &events);

@@ -175,6 +175,7 @@ static int open_destination(struct destination *d, const struct destination_opti
 
         d->config.client.headers = d->headers;
         d->config.spool = options->spool;
+        d->config.all_labels = options->all_labels;
         d->config.spool_max_bytes = options->spool_max;
         d->config.on_state = say_collector_state;
         d->config.on_rejected = say_rejected_batch;

@@ -9,6 +9,7 @@
 
 struct destination_options {
         struct option_list list; /* --collector and the options of a collector, in their order */
+        bool all_labels;         /* also send as labels what multiplies a backend's series */
         const char *spool;       /* directory; NULL: batches wait in memory */
         uint64_t spool_max;      /* bytes of each destination's files; 0: send's default */
         uint64_t queue_max;      /* bytes in memory, of all destinations together; 0: send's default for each */
@@ -46,6 +47,11 @@ struct destination_options {
                 DESTINATION_OPTION(type, member, "proxy", "URL",                                                      \
                                    "go through this proxy; '': through none\n"                                        \
                                    "(as http_proxy, HTTPS_PROXY, NO_PROXY say)"),                                     \
+                { .name = "all-labels",                                                                               \
+                  .kind = OPTION_FLAG,                                                                                \
+                  .field = offsetof(type, member.all_labels),                                                         \
+                  .help = "tell IDs of containers and pods, PIDs, images, runtimes and reasons of waits so that\n"    \
+                          "backends make labels, and so more series, of them" },                                      \
                 { .name = "spool",                                                                                    \
                   .kind = OPTION_TEXT,                                                                                \
                   .field = offsetof(type, member.spool),                                                              \

@@ -236,12 +236,13 @@ static void say_starved(struct vitals *v, uint64_t starved)
 {
         struct rlimit limit = { 0 };
 
-        getrlimit(RLIMIT_NOFILE, &limit);
-        if (starved > 0 && v->facts.starved == 0)
+        if (starved > 0 && v->facts.starved == 0) {
+                getrlimit(RLIMIT_NOFILE, &limit);
                 say("%" PRIu64
                     " Python process%s not sampled, and others that come: nearly all of the %llu file descriptors "
                     "are taken; raise `ulimit -n` (LimitNOFILE= of a systemd unit)",
                     starved, starved == 1 ? " is" : "es are", (unsigned long long)limit.rlim_cur);
+        }
         v->facts.starved = starved;
 }
 

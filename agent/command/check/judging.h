@@ -29,9 +29,10 @@ struct judging_options {
         double work;                  /* units of work in each run; 0: not given */
 };
 
-#define JUDGING_DEFAULTS                                                                                    \
-        {                                                                                                   \
-                .branch = "main", .keep = 5, .relative = 10, .points = 0.5, .alpha = 0.01, .miss_part = 1, .sensitivity = 2 \
+#define JUDGING_DEFAULTS                                                                                   \
+        {                                                                                                  \
+                .branch = "main", .keep = 5, .relative = 10, .points = 0.5, .alpha = 0.01, .miss_part = 1, \
+                .sensitivity = 2                                                                           \
         }
 
 #define JUDGING_NOTES_MAX 32

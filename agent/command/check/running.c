@@ -44,7 +44,7 @@ struct running {
         const struct running_options *options;
         char folder[PATH_SIZE], log[PATH_SIZE];
         char files[2][RUNNING_RUNS_MAX][PATH_SIZE];
-        size_t runs; /* of each side */
+        size_t runs;  /* of each side */
         size_t pairs; /* that were made, with those that are not judged */
         unsigned looks;
         double start, longest; /* seconds: when it began, and the longest pair of runs */

@@ -3,7 +3,9 @@
  * Whether a process is Python. If pystack can open it, it is. If it has no runtime, it is not. If access is refused,
  * the program's name decides: a process that only may be Python is better not reported.
  */
+#include "agent/find/barren.h"
 #include "agent/find/internal.h"
+#include "agent/find/usual.h"
 
 #include <limits.h>
 #include <poll.h>
@@ -132,6 +134,9 @@ static void open_and_report(struct find *find, struct find_entry *entry, const s
         const struct pystack_options options = { .pid = entry->pid, .trace = find->trace };
         found.status = find->ops->open(&options, &found.py, &found.info);
         enum find_kind kind = kind_of_status(found.status, entry->pid, now < entry->since + YOUNG_NS);
+        entry->is_no_python = found.status == PYSTACK_E_NOT_PYTHON;
+        if (entry->is_no_python)
+                find_barren_learn(find->barren, entry->pid);
         if (found.status == PYSTACK_E_COSTLY || found.status == PYSTACK_E_HANGS)
                 find_penalty_add(find, entry->pid, now);
         if (found.status == PYSTACK_E_GONE && !has_ended(found.pidfd))
@@ -202,12 +207,40 @@ static bool is_wanted(const struct find_entry *entry, const struct find_events *
                events->wanted(events->ctx, entry->pid, entry->start_time);
 }
 
+/*
+ * A program that was no Python several times is believed to be none while it is young. Most programs that a build starts
+ * end by then. One that loads an interpreter late is found a little later.
+ */
+#define BELIEVED_NS UINT64_C(200000000)
+
+static bool is_no_python(const struct find *find, const struct find_entry *entry, uint64_t now)
+{
+        return (entry->is_usual && now < entry->since + BELIEVED_NS &&
+                find_barren_has_program(find->barren, entry->pid)) ||
+               find_barren_has(find->barren, entry->pid);
+}
+
+bool find_classify_by_files(struct find *find, struct find_entry *entry, uint64_t now)
+{
+        if (find_entry_is_reported(entry) || now < entry->since + find->min_age || !is_no_python(find, entry, now))
+                return false;
+        find_usual_note(find->usual, entry->program, false);
+        find_set_starved(find, entry, false);
+        entry->kind = FIND_OTHER;
+        entry->is_no_python = true;
+        set_next_look(find, entry, now);
+        return true;
+}
+
 void find_classify(struct find *find, struct find_entry *entry, const struct find_events *events, uint64_t now)
 {
         bool reported = find_entry_is_reported(entry);
         uint64_t until;
         char exe[2];
 
+        /* If somebody has to be asked whether the process is of interest, that comes first. */
+        if (!events->wanted && find_classify_by_files(find, entry, now))
+                return;
         if (!reported && nsutil_exe(entry->pid, exe, sizeof(exe)) == NSUTIL_E_NOT_FOUND) {
                 entry->kind = FIND_HOPELESS;
                 find_set_starved(find, entry, false);
@@ -218,9 +251,14 @@ void find_classify(struct find *find, struct find_entry *entry, const struct fin
                 entry->open_at = entry->look_at = until;
                 return;
         } else if (is_wanted(entry, events)) {
-                select_and_open(find, entry, events, now);
+                if (!events->wanted || !find_classify_by_files(find, entry, now))
+                        select_and_open(find, entry, events, now);
         } else {
                 entry->kind = FIND_OTHER;
+        }
+        if (find_entry_is_reported(entry)) {
+                find_usual_note(find->usual, entry->program, true);
+                find_barren_forget_program(find->barren, entry->pid);
         }
         set_next_look(find, entry, now);
 }

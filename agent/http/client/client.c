@@ -8,6 +8,7 @@
  */
 #include "agent/http/client/client.h"
 #include "agent/http/client/headers.h"
+#include "agent/http/client/upload.h"
 #include "agent/http/client/url.h"
 #include "agent/http/client/watch.h"
 
@@ -316,7 +317,8 @@ static CURLcode drive_transfer(struct http_client *client)
         }
 }
 
-static CURLcode perform_request(struct http_client *client, const struct http_client_request *request)
+static CURLcode perform_request(struct http_client *client, const struct http_client_request *request,
+                                struct http_client_upload *upload)
 {
         struct curl_slist *headers = make_headers(client, request);
         CURLcode code = CURLE_OUT_OF_MEMORY;
@@ -324,10 +326,7 @@ static CURLcode perform_request(struct http_client *client, const struct http_cl
         if (!headers)
                 return code;
         curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, headers);
-        curl_easy_setopt(client->easy, CURLOPT_POSTFIELDS, request->body);
-        curl_easy_setopt(client->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->len);
-        /* CURLOPT_POSTFIELDS, even NULL, has made the request a POST. */
-        curl_easy_setopt(client->easy, request->body ? CURLOPT_POST : CURLOPT_HTTPGET, 1L);
+        http_client_upload_set(client->easy, upload);
         if (curl_multi_add_handle(client->multi, client->easy) == CURLM_OK) {
                 code = drive_transfer(client);
                 curl_multi_remove_handle(client->multi, client->easy);
@@ -360,6 +359,7 @@ static long status_of_failure(CURLcode code)
 void http_client_request(struct http_client *client, const struct http_client_request *request,
                          struct http_client_answer *ret)
 {
+        struct http_client_upload upload = { .data = request->body, .len = request->body ? request->len : 0 };
         curl_off_t retry_after = 0;
         long status = 0;
         CURLcode code;
@@ -367,7 +367,7 @@ void http_client_request(struct http_client *client, const struct http_client_re
         client->len = client->read = 0;
         client->error[0] = '\0';
         check_changed_files(client);
-        code = perform_request(client, request);
+        code = perform_request(client, request, &upload);
         curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
         client->fresh = client->fresh && status == 0;
         /* Before 8.12 libcurl gives a negative number for a date that has passed. */
@@ -375,6 +375,8 @@ void http_client_request(struct http_client *client, const struct http_client_re
 
         *ret = (struct http_client_answer){
                 .status = code == CURLE_ABORTED_BY_CALLBACK || status < 200 ? status_of_failure(code) : status,
+                .sent = upload.whole,
+                .resent = upload.resent,
                 .retry_after = retry_after > 0 ? retry_after : 0,
                 .body = client->body ? client->body : "",
                 .len = client->len,

@@ -11,6 +11,7 @@
  * http_client_stop_at() may be called from any thread.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -78,7 +79,9 @@ enum {
 };
 
 struct http_client_answer {
-        long status;         /* HTTP's status, or one of the above */
+        long status; /* HTTP's status, or one of the above */
+        bool sent;   /* all of the body was given to the network: the server may have it */
+        bool resent; /* then the connection broke off, and it was sent once more: the server may have it twice */
         int64_t retry_after; /* seconds; 0: the server did not say */
         const char *body;    /* belongs to the client, and is valid until its next request */
         size_t len;          /* bytes of @body; if it is body_max, the body may have been longer */

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files that make no process a Python: they define no runtime, and no other Python's files are named so. A process that
+ * has mapped the code of such files alone is not opened, which takes ten times as long.
+ *
+ * What a file is comes from the file itself. A process can write over what it has mapped, and so hide no Python but
+ * itself. A file is known by its line in /proc/PID/maps: device, inode and path. The number of a deleted file's inode is
+ * soon given to another file, often at the same path where a program is built again and again. Hence the time of the
+ * last change counts as well for the program itself. A library that takes the place of another one in the same path with
+ * the same inode is noticed after ten minutes.
+ *
+ * A file is opened by its path in the root of the process. Most file systems show the same device for it as maps do.
+ * Overlays do not. Then a process could have another file there with the same inode, so what is learnt counts in its own
+ * mount namespace only.
+ */
+#include "agent/find/barren.h"
+#include "agent/find/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define KNOWN_NS UINT64_C(600000000000)
+
+/* A file is looked into when it is met for the second time: what a build makes is often met only once. */
+#define LEARN_AT 2
+
+/* Files that are looked into at a time. */
+#define LEARN_MAX 16
+
+/* Looking into files takes this part of a CPU at most. */
+#define LEARN_PART 50
+
+struct file {
+        uint64_t key;
+        uint64_t until; /* ns since boot: when it is forgotten */
+        unsigned met;
+        bool is_known, may_be_python;
+        UT_hash_handle hh;
+};
+
+/* Processes of a program that must have been no Python. */
+#define PROGRAM_ENOUGH 4
+
+/* What is read of a process. */
+struct maps_reading {
+        pid_t pid;
+        struct statx exe; /* its program; the inode is 0: not known */
+        ino_t mounts;     /* the inode of its mount namespace; 0: not known */
+        size_t len;       /* 0: it cannot be read, or is too long */
+        char text[FIND_BARREN_MAPS_MAX];
+};
+
+struct find_barren {
+        find_file_fn may_be_python;
+        uint64_t seed; /* so that nobody can make a file that is taken for another one */
+        struct file *files;
+        struct maps_reading *read; /* the last one; NULL: its process holds it up */
+        uint64_t learn_at;         /* ns since boot */
+};
+
+int find_barren_new(find_file_fn may_be_python, struct find_barren **ret)
+{
+        struct find_barren *barren = calloc(1, sizeof(*barren));
+
+        if (!barren)
+                return -ENOMEM;
+        barren->may_be_python = may_be_python;
+        if (getrandom(&barren->seed, sizeof(barren->seed), 0) != sizeof(barren->seed))
+                barren->seed = find_now();
+        *ret = barren;
+        return 0;
+}
+
+static void forget_files(struct find_barren *barren)
+{
+        struct file *file, *next;
+
+        HASH_ITER(hh, barren->files, file, next) {
+                HASH_DEL(barren->files, file);
+                free(file);
+        }
+}
+
+void find_barren_free(struct find_barren *barren)
+{
+        if (!barren)
+                return;
+        forget_files(barren);
+        free(barren->read);
+        free(barren);
+}
+
+/* ---- what a process has mapped --------------------------------------------------------- */
+
+/* The kernel gives a page at a time. */
+static void read_maps(struct maps_reading *read)
+{
+        char path[64];
+        size_t len = 0;
+        ssize_t n = 0;
+
+        snprintf(path, sizeof(path), "/proc/%d/maps", read->pid);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return;
+        while (len < sizeof(read->text) && (n = pread(fd, read->text + len, sizeof(read->text) - len, (off_t)len)) > 0)
+                len += (size_t)n;
+        close(fd);
+        read->len = n == 0 && len < sizeof(read->text) ? len : 0;
+}
+
+static bool look_at_program(pid_t pid, struct statx *ret)
+{
+        char path[64];
+
+        snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+        return statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO | STATX_CTIME, ret) == 0;
+}
+
+static void run_maps_reading(void *job)
+{
+        struct maps_reading *read = job;
+        struct statx stx;
+        char path[64];
+
+        if (!look_at_program(read->pid, &read->exe))
+                return;
+        snprintf(path, sizeof(path), "/proc/%d/ns/mnt", read->pid);
+        read->mounts = statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &stx) == 0 ? stx.stx_ino : 0;
+        read_maps(read);
+}
+
+static const struct maps_reading *read_in_time(struct find_barren *barren, pid_t pid)
+{
+        static const struct nsutil_work work = { .run = run_maps_reading, .discard = free };
+        struct maps_reading *read = barren->read ? barren->read : malloc(sizeof(*read));
+
+        barren->read = NULL;
+        if (!read)
+                return NULL;
+        read->pid = pid;
+        read->exe.stx_ino = 0;
+        read->len = 0;
+        if (nsutil_attempt(pid, &work, read) == 0)
+                barren->read = read;
+        return barren->read;
+}
+
+/* ---- its files --------------------------------------------------------------------------- */
+
+/* A line of maps about code of a file. */
+struct line {
+        const char *text, *end;
+        const char *file; /* the part that says which file it is: device, inode and path */
+        ino_t inode;
+};
+
+/* The part of @at behind @n blanks. NULL if there are fewer. */
+static const char *skip_fields(const char *at, const char *end, unsigned n)
+{
+        while (n-- > 0 && at)
+                at = (at = memchr(at, ' ', (size_t)(end - at))) ? at + 1 : NULL;
+        return at;
+}
+
+/*
+ * Takes the next line that is about code of a file: "START-END PERM OFFSET MAJOR:MINOR INODE   PATH". False at the end.
+ * The kernel writes a newline in a path as \012.
+ */
+static bool take_line(const char **at, const char *end, struct line *ret)
+{
+        while (*at < end) {
+                const char *text = *at, *newline = memchr(text, '\n', (size_t)(end - text));
+                const char *line_end = newline ? newline : end, *perm = skip_fields(text, line_end, 1);
+                const char *file = skip_fields(perm ? perm : line_end, line_end, 2);
+                const char *inode = file ? skip_fields(file, line_end, 1) : NULL;
+
+                *at = newline ? newline + 1 : end;
+                if (!inode || line_end - perm < 4 || perm[2] != 'x')
+                        continue;
+                *ret = (struct line){ .text = text, .end = line_end, .file = file };
+                for (; inode < line_end && *inode >= '0' && *inode <= '9'; inode++)
+                        ret->inode = 10 * ret->inode + (ino_t)(*inode - '0');
+                if (ret->inode != 0)
+                        return true;
+        }
+        return false;
+}
+
+static uint64_t key_of(const struct find_barren *barren, const struct maps_reading *read, const struct line *line)
+{
+        uint64_t seed = barren->seed;
+
+        if (line->inode == read->exe.stx_ino) {
+                uint64_t changed[] = { (uint64_t)read->exe.stx_ctime.tv_sec, read->exe.stx_ctime.tv_nsec };
+
+                seed = XXH3_64bits_withSeed(changed, sizeof(changed), seed);
+        }
+        return XXH3_64bits_withSeed(line->file, (size_t)(line->end - line->file), seed);
+}
+
+/* The key of a program as such, apart from what its file holds. */
+static uint64_t key_of_program(const struct find_barren *barren, const struct statx *exe)
+{
+        const uint64_t parts[] = { exe->stx_dev_major, exe->stx_dev_minor, exe->stx_ino,
+                                   (uint64_t)exe->stx_ctime.tv_sec, exe->stx_ctime.tv_nsec };
+
+        return XXH3_64bits_withSeed(parts, sizeof(parts), barren->seed);
+}
+
+/* The key of a file that is known in the mount namespace of the process only. */
+static uint64_t key_within(const struct maps_reading *read, uint64_t key)
+{
+        return XXH3_64bits_withSeed(&read->mounts, sizeof(read->mounts), key);
+}
+
+static void forget_file(struct find_barren *barren, struct file *file)
+{
+        HASH_DEL(barren->files, file);
+        free(file);
+}
+
+/* The file of @key. One that is new, or was not looked at for long, is added. NULL if memory ran out. */
+static struct file *get_file(struct find_barren *barren, uint64_t key)
+{
+        uint64_t now = find_now();
+        struct file *file;
+
+        HASH_FIND(hh, barren->files, &key, sizeof(key), file);
+        if (file && now < file->until)
+                return file;
+        if (file)
+                forget_file(barren, file);
+        if (HASH_COUNT(barren->files) >= FIND_BARREN_FILES_MAX)
+                forget_files(barren);
+        file = calloc(1, sizeof(*file));
+        if (!file)
+                return NULL;
+        file->key = key;
+        file->until = now + KNOWN_NS;
+        HASH_ADD(hh, barren->files, key, sizeof(key), file);
+        if (file->hh.tbl)
+                return file;
+        free(file);
+        return NULL;
+}
+
+/* What is known of a file, which has @key. NULL: nothing. */
+static const struct file *get_known(const struct find_barren *barren, const struct maps_reading *read, uint64_t key)
+{
+        const uint64_t keys[] = { key, key_within(read, key) };
+        struct file *file = NULL;
+
+        for (size_t i = 0; i < (read->mounts ? 2 : 1); i++) {
+                HASH_FIND(hh, barren->files, &keys[i], sizeof(keys[i]), file);
+                if (file && file->is_known && find_now() < file->until)
+                        return file;
+        }
+        return NULL;
+}
+
+static void note_met(struct find_barren *barren, uint64_t key)
+{
+        struct file *file = get_file(barren, key);
+
+        if (file)
+                file->met++;
+}
+
+bool find_barren_has(struct find_barren *barren, pid_t pid)
+{
+        const struct maps_reading *read = barren ? read_in_time(barren, pid) : NULL;
+        bool all = true, has_exe = false;
+        struct line line;
+
+        if (!read)
+                return false;
+        for (const char *at = read->text, *end = at + read->len; take_line(&at, end, &line);) {
+                uint64_t key = key_of(barren, read, &line);
+                const struct file *known = get_known(barren, read, key);
+
+                if (!known)
+                        note_met(barren, key);
+                has_exe |= line.inode == read->exe.stx_ino;
+                all = all && known && !known->may_be_python;
+        }
+        if (!all || !has_exe)
+                return false;
+        note_met(barren, key_of_program(barren, &read->exe));
+        return true;
+}
+
+bool find_barren_has_program(struct find_barren *barren, pid_t pid)
+{
+        struct statx exe;
+
+        if (!barren || !look_at_program(pid, &exe))
+                return false;
+        const struct file *file = get_file(barren, key_of_program(barren, &exe));
+
+        return file && !file->may_be_python && file->met >= PROGRAM_ENOUGH;
+}
+
+void find_barren_forget_program(struct find_barren *barren, pid_t pid)
+{
+        struct statx exe;
+        struct file *file = barren && look_at_program(pid, &exe) ? get_file(barren, key_of_program(barren, &exe))
+                                                                 : NULL;
+
+        if (!file)
+                return;
+        file->may_be_python = true;
+        file->until = UINT64_MAX;
+}
+
+/* ---- what a file is ---------------------------------------------------------------------- */
+
+struct learnt_file {
+        uint64_t key;
+        char *line; /* of maps */
+        enum { NOT_LEARNT, IN_NAMESPACE, EVERYWHERE } scope;
+        bool may_be_python;
+};
+
+struct learning {
+        pid_t pid;
+        find_file_fn may_be_python;
+        uint64_t cpu_ns; /* that it took */
+        size_t n;
+        struct learnt_file items[LEARN_MAX];
+};
+
+static void discard_learning(void *job)
+{
+        struct learning *learning = job;
+
+        for (size_t i = 0; i < learning->n; i++)
+                free(learning->items[i].line);
+        free(learning);
+}
+
+/* Looks into the file of a mapping, the line @text of maps. */
+static void look_into_file(const struct learning *learning, struct learnt_file *item)
+{
+        struct nsutil_maps maps = { 0 };
+        struct stat opened;
+        int fd = -1;
+
+        if (nsutil_maps_parse(item->line, strlen(item->line), &maps) != 0)
+                return;
+        const struct nsutil_map *map = &maps.maps[0];
+        if (maps.n == 1 && nsutil_open_map(learning->pid, map, &fd) == 0) {
+                if (fstat(fd, &opened) == 0 && opened.st_ino == map->inode) {
+                        item->scope = opened.st_dev == map->dev ? EVERYWHERE : IN_NAMESPACE;
+                        item->may_be_python = learning->may_be_python(map->path, fd);
+                }
+                close(fd);
+        }
+        free(maps.maps); /* the text is the item's */
+}
+
+static uint64_t read_own_cpu_ns(void)
+{
+        struct timespec used = { 0 };
+
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+        return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
+}
+
+static void run_learning(void *job)
+{
+        struct learning *learning = job;
+        uint64_t begin = read_own_cpu_ns();
+
+        for (size_t i = 0; i < learning->n; i++)
+                look_into_file(learning, &learning->items[i]);
+        learning->cpu_ns = read_own_cpu_ns() - begin;
+}
+
+/* Lists the files that are to be looked into. */
+static void list_unknown(struct find_barren *barren, struct learning *learning)
+{
+        const struct maps_reading *read = barren->read;
+        struct line line;
+
+        for (const char *at = read->text, *end = at + read->len;
+             learning->n < LEARN_MAX && take_line(&at, end, &line);) {
+                uint64_t key = key_of(barren, read, &line);
+                const struct file *file = get_file(barren, key);
+
+                if (!file || file->met < LEARN_AT || get_known(barren, read, key))
+                        continue;
+                /* A mapping of maps ends with a newline. */
+                char *text = strndup(line.text, (size_t)(line.end - line.text) + 1);
+                if (!text)
+                        return;
+                learning->items[learning->n].key = key;
+                learning->items[learning->n++].line = text;
+        }
+}
+
+static void keep_what_was_learnt(struct find_barren *barren, const struct learning *learning)
+{
+        const struct maps_reading *read = barren->read;
+
+        for (size_t i = 0; i < learning->n; i++) {
+                const struct learnt_file *item = &learning->items[i];
+                bool within = item->scope == IN_NAMESPACE;
+
+                if (item->scope == NOT_LEARNT || (within && !read->mounts))
+                        continue;
+                struct file *file = get_file(barren, within ? key_within(read, item->key) : item->key);
+                if (!file)
+                        continue;
+                file->is_known = true;
+                file->may_be_python = item->may_be_python;
+        }
+}
+
+void find_barren_learn(struct find_barren *barren, pid_t pid)
+{
+        static const struct nsutil_work work = { .run = run_learning, .discard = discard_learning };
+
+        if (!barren || !barren->read || barren->read->pid != pid || find_now() < barren->learn_at)
+                return;
+        struct learning *learning = calloc(1, sizeof(*learning));
+        if (!learning)
+                return;
+        learning->pid = pid;
+        learning->may_be_python = barren->may_be_python;
+        list_unknown(barren, learning);
+        if (learning->n == 0) {
+                discard_learning(learning);
+                return;
+        }
+        if (nsutil_attempt(pid, &work, learning) != 0)
+                return;
+        keep_what_was_learnt(barren, learning);
+        barren->learn_at = find_now() + LEARN_PART * learning->cpu_ns;
+        discard_learning(learning);
+}

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The agent on a busy node: `make bench-busy`, or busy.py [--case NAME...] [--programs OLD NEW] [-- OPTION of the agent...].
+
+births: programs that are not Python start a hundred times a second, half of them on the host and half in containers,
+with and without 20 overlays, with and without rules. node: 300 Python processes in 20 containers, 40 of which work
+for 3 ms five times a second. Containers have a root of their own, an overlay, and cgroups named as Docker names
+them. With several programs, which may be older builds of podflame, they take turns. Prints a table. As root.
+"""
+
+import argparse
+import contextlib
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import node
+import program
+from collector import Collector
+from grid import padded
+from program import eventually
+
+BIRTHS = node.PROJECT / "build/bench-births"
+NAPS = node.PROJECT / "tests/bench/targets/naps_often.py"
+CONTAINERS, PROCESSES, BUSY, DUTY = 20, 300, 40, 1.5
+RULES = ["--drop", "namespace=kube-system", "--select", "container=*"]
+ENTER = 'cd "$1" && shift && mount -t proc proc proc && pivot_root . . && umount -l . && exec "$@"'
+
+
+def unshared():
+    """Runs this program again as the first process of a PID namespace, and in a mount namespace."""
+    if os.getpid() != 1:
+        command = ["unshare", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc", sys.executable, *sys.argv]
+        sys.exit(subprocess.run(command).returncode)
+
+
+@contextlib.contextmanager
+def overlays(scratch, n):
+    """The roots of @n containers: each has this machine's root below a layer of its own."""
+    layers, roots = scratch / "layers", []
+    layers.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "layers", layers], check=True)
+    try:
+        for i in range(n):
+            folders = [layers / ("%s%d" % (name, i)) for name in ("root", "upper", "work")]
+            for folder in folders:
+                folder.mkdir()
+            subprocess.run(["mount", "-t", "overlay", "overlay", "-o", "lowerdir=/,upperdir=%s,workdir=%s" % (
+                folders[1], folders[2]), folders[0]], check=True)
+            roots.append(folders[0])
+        yield roots
+    finally:
+        for root in roots:
+            subprocess.run(["umount", "-l", root])
+        subprocess.run(["umount", "-l", layers])
+
+
+@contextlib.contextmanager
+def started(commands):
+    """Processes of (command, root or None, cgroup's folder or None), all of them ready."""
+    processes = []
+    try:
+        for command, root, cgroup in commands:
+            inside = ["unshare", "--mount", "sh", "-c", ENTER, "enter", str(root)] if root else []
+            join = (lambda cgroup=cgroup: (cgroup / "cgroup.procs").write_text("0")) if cgroup else None
+            processes.append(subprocess.Popen([*inside, *map(str, command)], stdout=subprocess.PIPE,
+                                              stdin=subprocess.DEVNULL, preexec_fn=join))
+        for process in processes:
+            assert process.stdout.readline() == b"ready\n"
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+def births(rate, roots, make):
+    """Half of the births on the host, half in containers; without containers all on the host."""
+    inside = [([BIRTHS, rate / 2 / len(roots)], root, make(i)) for i, root in enumerate(roots)]
+    return [([BIRTHS, rate / 2 if inside else rate], None, None), *inside]
+
+
+def crowd(roots, make):
+    folders = [make(i) for i in range(len(roots))]
+    return [([sys.executable, "-S", NAPS, DUTY if i < BUSY else 0], roots[i % len(roots)], folders[i % len(roots)])
+            for i in range(PROCESSES)]
+
+
+def newest():
+    """The PID that was given away last: that of a birth here, in this PID namespace."""
+    return int(pathlib.Path("/proc/loadavg").read_text().split()[-1])
+
+
+def measure(folder, path, seconds, options, known=0):
+    """[CPU in per cent, RSS and RSS at most in MB, descriptors, samples/s, births/s] of the agent of that program."""
+    folder.mkdir()
+    program.PODFLAME = str(path)
+    with Collector(folder / "collector") as collector, node.Agent(folder / "agent", collector.url, *options) as agent:
+        eventually(lambda: agent.metrics() and agent.knows(known), 300, lambda: "all are known: " + agent.stderr[-500:])
+        time.sleep(20)
+        before, samples, began = agent.cpu_seconds(), node.samples(agent), time.monotonic()
+        born = newest()
+        time.sleep(seconds)
+        born = (newest() - born) % int(pathlib.Path("/proc/sys/kernel/pid_max").read_text())
+        cpu, took = agent.cpu_seconds() - before, time.monotonic() - began
+        return [100 * cpu / took, agent.memory("VmRSS") / 1e6, agent.memory("VmHWM") / 1e6,
+                agent.metrics()["process_open_fds"], (node.samples(agent) - samples) / took, born / took]
+
+
+# name: (number of containers, commands, options of the agent, processes to be known)
+CASES = {
+    "idle": (0, lambda rate, roots, make: [], [], 0),
+    "births": (0, births, [], 0),
+    "births, rules": (0, births, RULES, 0),
+    "births, 20 overlays": (CONTAINERS, births, [], 0),
+    "births, 20 overlays, rules": (CONTAINERS, births, RULES, 0),
+    "node": (CONTAINERS, lambda rate, roots, make: crowd(roots, make), [], PROCESSES),
+    "node, 20 Hz": (CONTAINERS, lambda rate, roots, make: crowd(roots, make), ["--rate", 20], PROCESSES),
+}
+
+
+def measure_case(name, arguments):
+    """The table's rows of a case: one for each program."""
+    n, commands, options, known = CASES[name]
+    results = {path: [] for path in arguments.programs}
+    with tempfile.TemporaryDirectory() as scratch, node.cgroups() as make, \
+            overlays(pathlib.Path(scratch), n) as roots, started(commands(arguments.births, roots, make)):
+        for i in range(arguments.rounds):
+            for j, path in enumerate(arguments.programs):
+                folder = pathlib.Path(scratch) / ("run-%d-%d" % (i, j))
+                results[path].append(measure(folder, path, arguments.seconds, [*options, *arguments.options], known))
+                print(name, path, " ".join("%.2f" % value for value in results[path][-1]), file=sys.stderr, flush=True)
+    return [row(name, path, results[path]) for path in arguments.programs]
+
+
+def row(name, path, results):
+    cpu, *middle = (statistics.median(column) for column in zip(*results))
+    return [name, pathlib.Path(path).name, "%.2f" % cpu, " ".join("%.2f" % result[0] for result in results),
+            "%.1f" % middle[0], "%.1f" % middle[1], "%d" % middle[2], "%.0f" % middle[3], "%.0f" % middle[4]]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--case", nargs="+", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--programs", nargs="+", default=[program.PODFLAME])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--births", type=float, default=100, help="a second")
+    parser.add_argument("options", nargs="*", help="more options for the agent")
+    arguments = parser.parse_args()
+    unshared()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    rows = [["case", "program", "CPU: %", "of each round", "RSS: MB", "RSS at most: MB", "descriptors", "samples/s", "births/s"]]
+    for name in arguments.case:
+        rows += measure_case(name, arguments)
+    print(padded(rows))
+
+
+if __name__ == "__main__":
+    main()
