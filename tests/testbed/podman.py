@@ -10,6 +10,7 @@ import os
 import pathlib
 import secrets
 import shutil
+import signal
 import subprocess
 import tarfile
 import tempfile
@@ -115,7 +116,15 @@ def open_podman(image, as_user=False):
         podman.call("import", home / "root.tar", image)
         yield podman
     finally:
+        end_pause(home)
         remove(home)
+
+
+def end_pause(home):
+    """A user's podman leaves a process that keeps its user namespace, for later calls."""
+    for note in home.glob("**/pause.pid"):
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int(note.read_text()), signal.SIGKILL)
 
 
 def remove(home):
