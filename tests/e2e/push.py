@@ -8,11 +8,10 @@ import time
 from collections import Counter
 from typing import NamedTuple
 
-import truth  # noqa: F401  it makes the oracle's modules known
-import readers
-import wire
-
 from faults import Answer
+from truth import readers
+
+wire = readers.wire
 
 PATH = "/push.v1.PusherService/Push"
 TYPE = "application/proto"
