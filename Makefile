@@ -182,7 +182,7 @@ $(GEN)/push.pb-c.c $(GEN)/push.pb-c.h &: agent/send/push.proto
 	$(Q)mkdir -p $(GEN) && protoc-c --proto_path=agent/send --c_out=$(GEN) $<
 
 # protobuf-c makes a char * of its own empty string.
-$(B)/$(GEN)/push.pb-c.o: ALL_CFLAGS += -Wno-cast-qual
+$(B)/$(GEN)/push.pb-c.o: private ALL_CFLAGS += -Wno-cast-qual
 
 flame := agent/format/flame
 # In the tarball of `make dist` they are bundled already.

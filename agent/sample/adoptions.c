@@ -84,9 +84,9 @@ bool adoptions_is_copy(struct sampler *s, const struct nsutil_stat *stat)
 {
         if (!sampler_adopts(s))
                 return false;
-        pthread_rwlock_rdlock(&s->lock);
+        table_read(&s->lock);
         bool found = original_target_of(s, stat) != NULL;
-        pthread_rwlock_unlock(&s->lock);
+        table_read_end(&s->lock);
         return found;
 }
 
@@ -101,11 +101,11 @@ static struct pystack *open_copy(struct sampler *s, const struct nsutil_stat *st
 {
         struct pystack *py = NULL;
 
-        pthread_rwlock_rdlock(&s->lock);
+        table_read(&s->lock);
         struct target *t = original_target_of(s, stat);
         if (t)
                 target_use(t);
-        pthread_rwlock_unlock(&s->lock);
+        table_read_end(&s->lock);
         if (!t) {
                 note_other_program(&s->adoptions, stat->pid);
                 return NULL;

@@ -125,22 +125,22 @@ static struct target *begin_leave(struct sampler *s, const struct sample_target 
 {
         struct target *t;
 
-        pthread_rwlock_wrlock(&s->lock);
+        table_write(&s->lock);
         HASH_FIND_INT(s->targets, &named->pid, t);
         if (t && t->start_time != named->start_time)
                 t = NULL;
         if (t)
                 HASH_DEL(s->targets, t);
         s->leaving = t;
-        pthread_rwlock_unlock(&s->lock);
+        table_write_end(&s->lock);
         return t;
 }
 
 static void end_leave(struct sampler *s, struct target *t)
 {
-        pthread_rwlock_wrlock(&s->lock);
+        table_write(&s->lock);
         s->leaving = NULL;
-        pthread_rwlock_unlock(&s->lock);
+        table_write_end(&s->lock);
         target_lock_turn(&s->decoder.turn);
         decoder_forget(&s->decoder, t);
         pthread_mutex_unlock(&s->decoder.turn);
@@ -286,9 +286,9 @@ void sampler_trim(struct sampler *s)
 {
         struct errand done;
 
-        pthread_rwlock_rdlock(&s->lock); /* no other thread waits to write to the table */
+        table_read(&s->lock); /* no other thread waits to write to the table */
         for (struct target *t = s->targets; t; t = t->hh.next)
                 do_errand(s, t, trim_target, &done);
-        pthread_rwlock_unlock(&s->lock);
+        table_read_end(&s->lock);
         malloc_trim(0);
 }

@@ -13,6 +13,7 @@
 #include "sample.h"
 #include "stacks.h"
 #include "switches.h"
+#include "table_lock.h"
 #include "task_looks.h"
 #include "tick.h"
 #include "waits.h"
@@ -192,7 +193,7 @@ struct sampler {
         _Atomic uint64_t period_ns;
         _Atomic uint64_t period_before_ns; /* the period of ticks before @period_since_ns */
         _Atomic uint64_t period_since_ns;  /* when the period was last changed (CLOCK_MONOTONIC) */
-        pthread_rwlock_t lock;             /* guards @targets and @leaving, not what these point to */
+        struct table_lock lock;            /* guards @targets and @leaving, not what these point to */
         struct target *targets;            /* the table, by PID */
         struct target *leaving;            /* the target that is being removed, and in the table no more; NULL: none */
         uint64_t opened_ticks;             /* when the sampler was opened, in clock ticks since boot */

@@ -123,10 +123,10 @@ struct target *sampler_get(struct sampler *s, pid_t pid)
 {
         struct target *t;
 
-        pthread_rwlock_rdlock(&s->lock);
+        table_read(&s->lock);
         HASH_FIND_INT(s->targets, &pid, t);
         if (t)
                 target_use(t);
-        pthread_rwlock_unlock(&s->lock);
+        table_read_end(&s->lock);
         return t;
 }

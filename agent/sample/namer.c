@@ -27,7 +27,7 @@ static size_t list_asking_targets(struct sampler *s, struct target *ret[static R
         size_t n = 0;
 
         *ret_left = false;
-        pthread_rwlock_rdlock(&s->lock);
+        table_read(&s->lock);
         for (struct target *t = s->targets; t; t = t->hh.next) {
                 if (target_is_silent(t) || !atomic_load(&t->naming.asked))
                         continue;
@@ -37,7 +37,7 @@ static size_t list_asking_targets(struct sampler *s, struct target *ret[static R
                         ret[n++] = t;
                 }
         }
-        pthread_rwlock_unlock(&s->lock);
+        table_read_end(&s->lock);
         return n;
 }
 

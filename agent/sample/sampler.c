@@ -102,7 +102,7 @@ static void free_sampler(struct sampler *s)
         namer_deinit(&s->namer);
         decoder_deinit(&s->decoder);
         adoptions_deinit(&s->adoptions);
-        pthread_rwlock_destroy(&s->lock);
+        table_deinit(&s->lock);
         pthread_mutex_destroy(&s->engine);
         free(s);
 }
@@ -130,7 +130,7 @@ int sampler_open(const struct sample_config *config, struct sampler **ret, char 
         s->config = *config;
         s->opened_ticks = clock_ns(CLOCK_BOOTTIME) / (1000000000u / (uint64_t)sysconf(_SC_CLK_TCK));
         atomic_init(&s->period_ns, 1000000000u / config->rate);
-        pthread_rwlock_init(&s->lock, NULL);
+        table_init(&s->lock);
         adoptions_init(&s->adoptions);
         nsutil_freezers_find(&s->freezers); /* if it fails, no freezer is known */
         pthread_mutex_init(&s->engine, NULL);
@@ -200,15 +200,16 @@ void sampler_unmerged(const struct sampler *s, uint64_t ret[static PYSTACK_UNMER
 int sampler_insert(struct sampler *s, struct target *t, bool now)
 {
         struct target *present;
-        int busy = now ? pthread_rwlock_trywrlock(&s->lock) : pthread_rwlock_wrlock(&s->lock);
 
-        if (busy)
+        if (!now)
+                table_write(&s->lock);
+        else if (!table_try_write(&s->lock))
                 return -EBUSY;
         HASH_FIND_INT(s->targets, &t->pid, present);
         if (!present)
                 HASH_ADD_INT(s->targets, pid, t);
         int r = !present ? t->hh.tbl ? 0 : -ENOMEM : present->start_time == t->start_time ? -EEXIST : -EBUSY;
-        pthread_rwlock_unlock(&s->lock);
+        table_write_end(&s->lock);
         return r;
 }
 

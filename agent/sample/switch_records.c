@@ -112,7 +112,7 @@ static void keep_record(const struct perf_event_header *header, void *ctx)
 
 void switch_records_take(struct switch_records *r, const struct switch_rings *rings, struct sampler *s)
 {
-        pthread_rwlock_rdlock(&s->lock);
+        table_read(&s->lock);
         struct taking taking = { r, s->targets };
         for (size_t i = 0; i < rings->n; i++) {
                 struct perf_ring *ring = &rings->items[i].ring;
@@ -121,7 +121,7 @@ void switch_records_take(struct switch_records *r, const struct switch_rings *ri
                 r->lost = perf_ring_is_full(ring) || r->lost;
                 perf_ring_each(ring, keep_record, &taking);
         }
-        pthread_rwlock_unlock(&s->lock);
+        table_read_end(&s->lock);
 }
 
 static int order_records(const void *a, const void *b)

@@ -36,12 +36,12 @@ static void gather_targets(struct switch_watch *w)
 {
         struct sampler *s = w->sampler;
 
-        pthread_rwlock_rdlock(&s->lock);
+        table_read(&s->lock);
         bool room = visit_begin(&w->targets, HASH_COUNT(s->targets));
         for (struct target *t = s->targets; t && room; t = t->hh.next)
                 if (!target_is_silent(t))
                         visit_add(&w->targets, t, 1);
-        pthread_rwlock_unlock(&s->lock);
+        table_read_end(&s->lock);
 }
 
 /* A look takes this part of a period at most, if a target has more waits than are read at one go. */

@@ -295,14 +295,14 @@ static size_t list_due_targets(struct sampler *s, struct target *ret[static ROUN
         uint64_t now = clock_ns(CLOCK_MONOTONIC);
         size_t n = 0;
 
-        pthread_rwlock_rdlock(&s->lock);
+        table_read(&s->lock);
         for (struct target *t = s->targets; t && n < ROUND_TARGETS; t = t->hh.next) {
                 if (target_is_silent(t) || !t->looks.wanted || now < atomic_load(&t->looks.due_ns))
                         continue;
                 target_use(t);
                 ret[n++] = t;
         }
-        pthread_rwlock_unlock(&s->lock);
+        table_read_end(&s->lock);
         return n;
 }
 

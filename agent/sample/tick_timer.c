@@ -48,7 +48,7 @@ static void gather_due_targets(struct timer_tick *tick, struct moment *at, uint6
         const struct timer_mode *mode = &timer_modes[tick->sampler->config.mode];
         struct sampler *s = tick->sampler;
 
-        pthread_rwlock_rdlock(&s->lock);
+        table_read(&s->lock);
         at->n_targets = HASH_COUNT(s->targets);
         bool room = visit_begin(&tick->due, at->n_targets);
         for (struct target *t = s->targets; t && room; t = t->hh.next) {
@@ -57,7 +57,7 @@ static void gather_due_targets(struct timer_tick *tick, struct moment *at, uint6
                         continue;
                 visit_add(&tick->due, t, weight);
         }
-        pthread_rwlock_unlock(&s->lock);
+        table_read_end(&s->lock);
 }
 
 static void tick_target(struct timer_tick *tick, struct target *t, struct moment *at, uint64_t missed)

@@ -47,12 +47,12 @@ static bool look_at_all_targets(struct sampler *s)
         struct found found = { .n = 0 };
         uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
-        pthread_rwlock_rdlock(&s->lock);
+        table_read(&s->lock);
         for (struct target *t = s->targets; t; t = t->hh.next)
                 look_at(t, now, &found);
         if (s->leaving)
                 look_at(s->leaving, now, &found);
-        pthread_rwlock_unlock(&s->lock);
+        table_read_end(&s->lock);
         pthread_mutex_lock(&s->engine);
         for (size_t i = 0; i < found.n && !s->closing; i++)
                 s->tick->relieve(s->tick_state, found.tids[i]);

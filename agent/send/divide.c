@@ -92,6 +92,15 @@ static void make_plan(const struct send *send, const struct send_batch *batch, c
         }
 }
 
+/* Whether an answer may be a reason. Looking into a body takes time, and an outage has many answers. */
+static bool is_reason(const struct send *send, const struct http_client_answer *answer,
+                      const struct send_outcome *outcome)
+{
+        if (answer->status <= 0 || outcome->fate == SEND_TAKEN || outcome->misused)
+                return false;
+        return outcome->fate == SEND_TOO_LARGE || outcome->apart || send->protocol->failed;
+}
+
 void send_divide(struct send *send, const struct send_batch *batch, const struct http_client_answer *answer,
                  struct send_outcome *outcome, struct send_parts *ret)
 {
@@ -100,8 +109,7 @@ void send_divide(struct send *send, const struct send_batch *batch, const struct
         int n;
 
         ret->n = 0;
-        if (answer->status <= 0 || outcome->fate == SEND_TAKEN || outcome->misused ||
-            send_body_unpack(batch->body, batch->len, batch->gzip, &body) < 0)
+        if (!is_reason(send, answer, outcome) || send_body_unpack(batch->body, batch->len, batch->gzip, &body) < 0)
                 return;
         n = send->protocol->count(&body);
         if (n > 0)

@@ -100,9 +100,9 @@ def test_few_samples_are_inconclusive(tmp_path):
     report = judged(base, new)
     assert report["verdict"] == "inconclusive"
     assert report["base"]["samples"] < 600
-    assert report["weakest"]["possible"] > 0.02 and report["more"] > 10
+    assert report["weakest"]["possible"] > 0.02 and report["more"] > 1.5
     text = check(base, new)
-    assert re.search(r"at worst, of \S+ \(\w+ \d+\.\d %\) by up to .*(runs a side|cannot be told)", text.stdout), text.stdout
+    assert re.search(r"at worst, \S+ \(\w+ \d+\.\d %\) may have grown by up to .*(runs a side|cannot be told)", text.stdout), text.stdout
     assert check(base, new, "--inconclusive", "pass").returncode == 0
     assert check(base, new, "--inconclusive", "fail").returncode == 1
 

@@ -106,7 +106,7 @@ def test_other_tests_in_some_runs_are_named(dirs):
     """A test that does nothing in every other run of a side: its time is not to be compared."""
     for name in ("base", "new"):
         (dirs / name / "test_it.py").write_text(SUITE % "int(runs.read_text()) % 2 == 0")
-    done = check(dirs, "--budget", "100s", "--rate", "1000", command=PYTEST)
+    done = check(dirs, "--budget", "240s", "--rate", "1000", command=PYTEST)
     assert done.returncode == INVALID, done.stdout
     assert "other tests ran in some runs of a side than in others: test_sometimes" in done.stdout, done.stdout
 
@@ -122,7 +122,7 @@ def test_tests_of_one_side_are_left_out_and_told(dirs):
     """What a change's own tests cost is no regression. The report tells how much was left out."""
     (dirs / "new/test_it.py").write_text(SUITE % "True")
     (dirs / "base/test_it.py").write_text((SUITE % "True").replace("def test_sometimes", "def helper"))
-    done = check(dirs, "--budget", "60s", "--rate", "1000", "-f", "json", command=PYTEST)
+    done = check(dirs, "--budget", "240s", "--rate", "1000", "-f", "json", command=PYTEST)
     report = json.loads(done.stdout)
     assert report["verdict"] in ("pass", "inconclusive"), report["sentence"]
     assert report["scope"]["left_out"]["one_sided"]["new"] > 0.2 * report["scope"]["all"]["new"]

@@ -54,12 +54,11 @@ static char *send_set(const struct profile_set *set, bool all_labels)
         return text;
 }
 
-static const char *text_at(struct json_object *json, const char *format, size_t i)
+/* The text at @pointer; "" if there is none. */
+static const char *text_at(struct json_object *json, const char *pointer)
 {
-        char pointer[256];
         struct json_object *value;
 
-        snprintf(pointer, sizeof(pointer), format, i);
         return json_pointer_get(json, pointer, &value) == 0 ? json_object_get_string(value) : "";
 }
 
@@ -67,15 +66,15 @@ static const char *text_at(struct json_object *json, const char *format, size_t 
 static const char *said(struct json_object *json, const char *where, const char *key)
 {
         for (size_t i = 0;; i++) {
-                char at[256], value[300];
+                char at[256];
 
-                snprintf(at, sizeof(at), "/resourceProfiles/0/%s/attributes/%%zu/key", where);
-                const char *found = text_at(json, at, i);
+                snprintf(at, sizeof(at), "/resourceProfiles/0/%s/attributes/%zu/key", where, i);
+                const char *found = text_at(json, at);
                 if (!*found)
                         return "";
-                snprintf(value, sizeof(value), "/resourceProfiles/0/%s/attributes/%%zu/value/stringValue", where);
+                snprintf(at, sizeof(at), "/resourceProfiles/0/%s/attributes/%zu/value/stringValue", where, i);
                 if (strcmp(found, key) == 0)
-                        return text_at(json, value, i);
+                        return text_at(json, at);
         }
 }
 
@@ -88,11 +87,11 @@ static void check_type(struct json_object *json, const char *type, const char *u
         const char *const wanted[] = { type, unit, period, "nanoseconds" };
 
         for (size_t i = 0; i < 4; i++) {
-                char pointer[128];
+                char index[128], pointer[128];
 
-                snprintf(pointer, sizeof(pointer), PROFILE "%s", keys[i]);
-                size_t index = (size_t)atoi(text_at(json, pointer, 0));
-                cr_expect_str_eq(text_at(json, "/dictionary/stringTable/%zu", index), wanted[i]);
+                snprintf(index, sizeof(index), PROFILE "%s", keys[i]);
+                snprintf(pointer, sizeof(pointer), "/dictionary/stringTable/%.20s", text_at(json, index));
+                cr_expect_str_eq(text_at(json, pointer), wanted[i]);
         }
 }
 
@@ -113,7 +112,7 @@ Test(format_series, types)
                 struct json_object *json = json_tokener_parse(text);
 
                 check_type(json, rows[i].type, rows[i].unit, rows[i].period);
-                cr_expect_str_eq(text_at(json, PROFILE "samples/0/values/0", 0), rows[i].value);
+                cr_expect_str_eq(text_at(json, PROFILE "samples/0/values/0"), rows[i].value);
                 json_object_put(json);
                 free(text);
                 profile_set_deinit(&set);

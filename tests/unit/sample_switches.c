@@ -394,7 +394,7 @@ Test(sample_switches, so_many_records_are_kept)
         struct scene scene;
 
         set_scene(&scene);
-        pthread_rwlock_init(&scene.sampler.lock, NULL);
+        table_init(&scene.sampler.lock);
         struct target *t = &scene.target;
         HASH_ADD_INT(scene.sampler.targets, pid, t);
         fill_ring(&memory, (uint32_t)getpid() + 1, PER_RING);
