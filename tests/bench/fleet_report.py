@@ -18,8 +18,8 @@ not tried. If no row is such, all were kept up with.
 What is real: {services} Python programs (`targets/fleet_service.py`, each busy for 1 to 20 % of a CPU), `podflame agent` with its
 defaults, which samples them and encodes and sends what it has sampled, and Grafana's Pyroscope {pyroscope}, one process with
 its storage on this disk. What is imitated: all agents but one. `fleet.py` sends what the real one sent, with another `node`
-and the time of its own window, once in {window} s for each node, at a moment of its own. The time of a profile is
-compressed by itself, behind the rest: 30 bytes more. Nodes differ in nothing else. Their profiles have the same functions, so
+and the time of its own window, once in {window} s for each node, at a moment of its own. The time of a profile stands
+behind the rest of it. Nodes differ in nothing else. Their profiles have the same functions, so
 Pyroscope stores their names once. It had no readers, and no time to make large blocks of small ones.
 
 * **Unpacked** is what Pyroscope's limit of bytes counts: pprof without compression.
