@@ -87,7 +87,7 @@ def podflame(path):
 def archives(folder):
     """All of them, as files in @folder."""
     folder.mkdir()
-    for make, *more in ((pause,), (python,), (coredns, programs.coredns()), (podflame,)):
-        path = folder / (make.__name__ + ".tar")
-        make(path, *more)
-        yield path
+    program = programs.coredns()
+    for name, make in (("pause", pause), ("python", python), ("podflame", podflame), ("coredns", lambda path: coredns(path, program))):
+        make(folder / name)
+        yield folder / name
