@@ -31,6 +31,11 @@ bench-collector: all ## how long the collector takes to answer, with a day of 10
 bench-node: all ## the agent on a node of 10, 100 and 1000 processes: 5 minutes, as root
 	$(Q)$(PYTHON) tests/bench/node.py
 
+.PHONY: bench-overhead
+bench-overhead: all build/bench-driver ## what a test suite pays for being profiled, by version: 15 minutes, as root
+	$(Q)$(PYTHON) tests/bench/overhead.py --seconds 20 --output tests/bench/OVERHEAD.md --python /usr/bin/python3 \
+	        $(wildcard $(HOME)/.pyenv/versions/3.[89].*/bin/python $(HOME)/.pyenv/versions/3.1[0-9].*/bin/python)
+
 .PHONY: bench
 bench: all build/bench-driver ## podflame side by side with its peers: 20 minutes, as root
 	$(Q)$(PYTHON) tests/bench/bench.py
