@@ -2,7 +2,7 @@
 /*
  * The kernel counts how often a process calls the function that frees code objects, by a breakpoint of the CPU. No memory
  * of the process is written, and it is not stopped: the kernel takes the exception, counts, and lets the thread go on.
- * That costs the thread some 2 us for each code object that is freed, and the kernel some 2 us each time the thread gets
+ * That is supposed to cost the thread 2 us for each code object that is freed, and the kernel 2 us each time the thread gets
  * or leaves a CPU. Few programs free code objects except those of modules that have been run. One that does it all the
  * time is left alone for a while.
  *

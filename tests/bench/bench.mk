@@ -43,6 +43,11 @@ build/bench-births: tests/bench/targets/births.c
 bench-busy: all build/bench-births ## the agent where a node is busy: births, and 300 processes in 20 containers: 10 minutes, as root
 	$(Q)$(PYTHON) tests/bench/busy.py
 
+.PHONY: bench-overhead
+bench-overhead: all build/bench-driver ## what a test suite pays for being profiled, by version: 15 minutes, as root
+	$(Q)$(PYTHON) tests/bench/overhead.py --seconds 20 --output tests/bench/OVERHEAD.md --python /usr/bin/python3 \
+	        $(wildcard $(HOME)/.pyenv/versions/3.[89].*/bin/python $(HOME)/.pyenv/versions/3.1[0-9].*/bin/python)
+
 .PHONY: bench
 bench: all build/bench-driver ## podflame side by side with its peers: 20 minutes, as root
 	$(Q)$(PYTHON) tests/bench/bench.py

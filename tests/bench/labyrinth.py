@@ -17,7 +17,7 @@ import sys
 import tempfile
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(PROJECT / "tests/e2e"), str(PROJECT / "tests/testbed")]
+sys.path[:0] = [str(PROJECT / "tests/e2e"), str(PROJECT / "tests")]
 
 import steps  # noqa: E402
 import truth  # noqa: E402
