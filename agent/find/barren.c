@@ -105,7 +105,7 @@ static void run_maps_reading(void *job)
         read_maps(read);
 }
 
-static const struct maps_reading *read_in_time(struct find_barren *barren, pid_t pid)
+static const struct maps_reading *read_code_in_time(struct find_barren *barren, pid_t pid)
 {
         static const struct nsutil_work work = { .run = run_maps_reading, .discard = free };
         struct maps_reading *read = barren->read ? barren->read : malloc(sizeof(*read));
@@ -237,7 +237,7 @@ static void note_met(struct find_barren *barren, uint64_t key)
 
 bool find_barren_has(struct find_barren *barren, pid_t pid)
 {
-        const struct maps_reading *read = barren ? read_in_time(barren, pid) : NULL;
+        const struct maps_reading *read = barren ? read_code_in_time(barren, pid) : NULL;
         bool all = true, has_exe = false;
         struct line line;
 

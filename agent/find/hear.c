@@ -96,7 +96,7 @@ static void hear_end(struct find *find, struct find_entry *entry, const struct f
         find_known_remove(find, entry);
 }
 
-static void hear(const struct find_news *news, void *ctx)
+static void hear_report(const struct find_news *news, void *ctx)
 {
         struct hearing *hearing = ctx;
         struct find *find = hearing->visit->find;
@@ -130,7 +130,7 @@ int scan_listen(const struct visit *visit)
 {
         struct hearing hearing = { .visit = visit };
         bool lost = false;
-        size_t n = find_watch_hear(visit->find->watch, hear, &hearing, &lost);
+        size_t n = find_watch_hear(visit->find->watch, hear_report, &hearing, &lost);
 
         if (lost)
                 visit->find->full_at = 0;
