@@ -13,8 +13,7 @@
  * Overlays do not. Then a process could have another file there with the same inode, so what is learnt counts in its own
  * mount namespace only.
  */
-#include "agent/find/barren.h"
-#include "agent/find/internal.h"
+#include "agent/find/barren_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,42 +30,8 @@
 
 #define KNOWN_NS UINT64_C(600000000000)
 
-/* A file is looked into when it is met for the second time: what a build makes is often met only once. */
-#define LEARN_AT 2
-
-/* Files that are looked into at a time. */
-#define LEARN_MAX 16
-
-/* Looking into files takes this part of a CPU at most. */
-#define LEARN_PART 50
-
-struct file {
-        uint64_t key;
-        uint64_t until; /* ns since boot: when it is forgotten */
-        unsigned met;
-        bool is_known, may_be_python;
-        UT_hash_handle hh;
-};
-
 /* Processes of a program that must have been no Python. */
 #define PROGRAM_ENOUGH 4
-
-/* What is read of a process. */
-struct maps_reading {
-        pid_t pid;
-        struct statx exe; /* its program; the inode is 0: not known */
-        ino_t mounts;     /* the inode of its mount namespace; 0: not known */
-        size_t len;       /* 0: it cannot be read, or is too long */
-        char text[FIND_BARREN_MAPS_MAX];
-};
-
-struct find_barren {
-        find_file_fn may_be_python;
-        uint64_t seed; /* so that nobody can make a file that is taken for another one */
-        struct file *files;
-        struct maps_reading *read; /* the last one; NULL: its process holds it up */
-        uint64_t learn_at;         /* ns since boot */
-};
 
 int find_barren_new(find_file_fn may_be_python, struct find_barren **ret)
 {
@@ -140,7 +105,7 @@ static void run_maps_reading(void *job)
         read_maps(read);
 }
 
-static const struct maps_reading *read_in_time(struct find_barren *barren, pid_t pid)
+static const struct maps_reading *read_code_in_time(struct find_barren *barren, pid_t pid)
 {
         static const struct nsutil_work work = { .run = run_maps_reading, .discard = free };
         struct maps_reading *read = barren->read ? barren->read : malloc(sizeof(*read));
@@ -158,13 +123,6 @@ static const struct maps_reading *read_in_time(struct find_barren *barren, pid_t
 
 /* ---- its files --------------------------------------------------------------------------- */
 
-/* A line of maps about code of a file. */
-struct line {
-        const char *text, *end;
-        const char *file; /* the part that says which file it is: device, inode and path */
-        ino_t inode;
-};
-
 /* The part of @at behind @n blanks. NULL if there are fewer. */
 static const char *skip_fields(const char *at, const char *end, unsigned n)
 {
@@ -177,7 +135,7 @@ static const char *skip_fields(const char *at, const char *end, unsigned n)
  * Takes the next line that is about code of a file: "START-END PERM OFFSET MAJOR:MINOR INODE   PATH". False at the end.
  * The kernel writes a newline in a path as \012.
  */
-static bool take_line(const char **at, const char *end, struct line *ret)
+bool barren_take_line(const char **at, const char *end, struct line *ret)
 {
         while (*at < end) {
                 const char *text = *at, *newline = memchr(text, '\n', (size_t)(end - text));
@@ -197,7 +155,7 @@ static bool take_line(const char **at, const char *end, struct line *ret)
         return false;
 }
 
-static uint64_t key_of(const struct find_barren *barren, const struct maps_reading *read, const struct line *line)
+uint64_t barren_key_of(const struct find_barren *barren, const struct maps_reading *read, const struct line *line)
 {
         uint64_t seed = barren->seed;
 
@@ -219,7 +177,7 @@ static uint64_t key_of_program(const struct find_barren *barren, const struct st
 }
 
 /* The key of a file that is known in the mount namespace of the process only. */
-static uint64_t key_within(const struct maps_reading *read, uint64_t key)
+uint64_t barren_key_within(const struct maps_reading *read, uint64_t key)
 {
         return XXH3_64bits_withSeed(&read->mounts, sizeof(read->mounts), key);
 }
@@ -231,7 +189,7 @@ static void forget_file(struct find_barren *barren, struct file *file)
 }
 
 /* The file of @key. One that is new, or was not looked at for long, is added. NULL if memory ran out. */
-static struct file *get_file(struct find_barren *barren, uint64_t key)
+struct file *barren_get_file(struct find_barren *barren, uint64_t key)
 {
         uint64_t now = find_now();
         struct file *file;
@@ -256,9 +214,9 @@ static struct file *get_file(struct find_barren *barren, uint64_t key)
 }
 
 /* What is known of a file, which has @key. NULL: nothing. */
-static const struct file *get_known(const struct find_barren *barren, const struct maps_reading *read, uint64_t key)
+const struct file *barren_get_known(const struct find_barren *barren, const struct maps_reading *read, uint64_t key)
 {
-        const uint64_t keys[] = { key, key_within(read, key) };
+        const uint64_t keys[] = { key, barren_key_within(read, key) };
         struct file *file = NULL;
 
         for (size_t i = 0; i < (read->mounts ? 2 : 1); i++) {
@@ -271,7 +229,7 @@ static const struct file *get_known(const struct find_barren *barren, const stru
 
 static void note_met(struct find_barren *barren, uint64_t key)
 {
-        struct file *file = get_file(barren, key);
+        struct file *file = barren_get_file(barren, key);
 
         if (file)
                 file->met++;
@@ -279,15 +237,15 @@ static void note_met(struct find_barren *barren, uint64_t key)
 
 bool find_barren_has(struct find_barren *barren, pid_t pid)
 {
-        const struct maps_reading *read = barren ? read_in_time(barren, pid) : NULL;
+        const struct maps_reading *read = barren ? read_code_in_time(barren, pid) : NULL;
         bool all = true, has_exe = false;
         struct line line;
 
         if (!read)
                 return false;
-        for (const char *at = read->text, *end = at + read->len; take_line(&at, end, &line);) {
-                uint64_t key = key_of(barren, read, &line);
-                const struct file *known = get_known(barren, read, key);
+        for (const char *at = read->text, *end = at + read->len; barren_take_line(&at, end, &line);) {
+                uint64_t key = barren_key_of(barren, read, &line);
+                const struct file *known = barren_get_known(barren, read, key);
 
                 if (!known)
                         note_met(barren, key);
@@ -306,7 +264,7 @@ bool find_barren_has_program(struct find_barren *barren, pid_t pid)
 
         if (!barren || !look_at_program(pid, &exe))
                 return false;
-        const struct file *file = get_file(barren, key_of_program(barren, &exe));
+        const struct file *file = barren_get_file(barren, key_of_program(barren, &exe));
 
         return file && !file->may_be_python && file->met >= PROGRAM_ENOUGH;
 }
@@ -314,138 +272,11 @@ bool find_barren_has_program(struct find_barren *barren, pid_t pid)
 void find_barren_forget_program(struct find_barren *barren, pid_t pid)
 {
         struct statx exe;
-        struct file *file = barren && look_at_program(pid, &exe) ? get_file(barren, key_of_program(barren, &exe))
+        struct file *file = barren && look_at_program(pid, &exe) ? barren_get_file(barren, key_of_program(barren, &exe))
                                                                  : NULL;
 
         if (!file)
                 return;
         file->may_be_python = true;
         file->until = UINT64_MAX;
-}
-
-/* ---- what a file is ---------------------------------------------------------------------- */
-
-struct learnt_file {
-        uint64_t key;
-        char *line; /* of maps */
-        enum { NOT_LEARNT, IN_NAMESPACE, EVERYWHERE } scope;
-        bool may_be_python;
-};
-
-struct learning {
-        pid_t pid;
-        find_file_fn may_be_python;
-        uint64_t cpu_ns; /* that it took */
-        size_t n;
-        struct learnt_file items[LEARN_MAX];
-};
-
-static void discard_learning(void *job)
-{
-        struct learning *learning = job;
-
-        for (size_t i = 0; i < learning->n; i++)
-                free(learning->items[i].line);
-        free(learning);
-}
-
-/* Looks into the file of a mapping, the line @text of maps. */
-static void look_into_file(const struct learning *learning, struct learnt_file *item)
-{
-        struct nsutil_maps maps = { 0 };
-        struct stat opened;
-        int fd = -1;
-
-        if (nsutil_maps_parse(item->line, strlen(item->line), &maps) != 0)
-                return;
-        const struct nsutil_map *map = &maps.maps[0];
-        if (maps.n == 1 && nsutil_open_map(learning->pid, map, &fd) == 0) {
-                if (fstat(fd, &opened) == 0 && opened.st_ino == map->inode) {
-                        item->scope = opened.st_dev == map->dev ? EVERYWHERE : IN_NAMESPACE;
-                        item->may_be_python = learning->may_be_python(map->path, fd);
-                }
-                close(fd);
-        }
-        free(maps.maps); /* the text is the item's */
-}
-
-static uint64_t read_own_cpu_ns(void)
-{
-        struct timespec used = { 0 };
-
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-        return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
-}
-
-static void run_learning(void *job)
-{
-        struct learning *learning = job;
-        uint64_t begin = read_own_cpu_ns();
-
-        for (size_t i = 0; i < learning->n; i++)
-                look_into_file(learning, &learning->items[i]);
-        learning->cpu_ns = read_own_cpu_ns() - begin;
-}
-
-/* Lists the files that are to be looked into. */
-static void list_unknown(struct find_barren *barren, struct learning *learning)
-{
-        const struct maps_reading *read = barren->read;
-        struct line line;
-
-        for (const char *at = read->text, *end = at + read->len;
-             learning->n < LEARN_MAX && take_line(&at, end, &line);) {
-                uint64_t key = key_of(barren, read, &line);
-                const struct file *file = get_file(barren, key);
-
-                if (!file || file->met < LEARN_AT || get_known(barren, read, key))
-                        continue;
-                /* A mapping of maps ends with a newline. */
-                char *text = strndup(line.text, (size_t)(line.end - line.text) + 1);
-                if (!text)
-                        return;
-                learning->items[learning->n].key = key;
-                learning->items[learning->n++].line = text;
-        }
-}
-
-static void keep_what_was_learnt(struct find_barren *barren, const struct learning *learning)
-{
-        const struct maps_reading *read = barren->read;
-
-        for (size_t i = 0; i < learning->n; i++) {
-                const struct learnt_file *item = &learning->items[i];
-                bool within = item->scope == IN_NAMESPACE;
-
-                if (item->scope == NOT_LEARNT || (within && !read->mounts))
-                        continue;
-                struct file *file = get_file(barren, within ? key_within(read, item->key) : item->key);
-                if (!file)
-                        continue;
-                file->is_known = true;
-                file->may_be_python = item->may_be_python;
-        }
-}
-
-void find_barren_learn(struct find_barren *barren, pid_t pid)
-{
-        static const struct nsutil_work work = { .run = run_learning, .discard = discard_learning };
-
-        if (!barren || !barren->read || barren->read->pid != pid || find_now() < barren->learn_at)
-                return;
-        struct learning *learning = calloc(1, sizeof(*learning));
-        if (!learning)
-                return;
-        learning->pid = pid;
-        learning->may_be_python = barren->may_be_python;
-        list_unknown(barren, learning);
-        if (learning->n == 0) {
-                discard_learning(learning);
-                return;
-        }
-        if (nsutil_attempt(pid, &work, learning) != 0)
-                return;
-        keep_what_was_learnt(barren, learning);
-        barren->learn_at = find_now() + LEARN_PART * learning->cpu_ns;
-        discard_learning(learning);
 }

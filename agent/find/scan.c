@@ -9,8 +9,8 @@
  * An exec shows in the address of the stack, which the kernel chooses anew for each program (unless address space
  * randomisation is off).
  */
+#include "agent/find/scan.h"
 #include "agent/find/internal.h"
-#include "agent/find/usual.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,13 +23,6 @@
 /* The time between scans of all processes, without and with the kernel's reports. */
 #define SCAN_NS (300 * NS_PER_MS)
 #define FOLLOWED_SCAN_NS (5000 * NS_PER_MS)
-
-struct visit {
-        struct find *find;
-        const struct find_events *events;
-        uint64_t now;
-        bool cut; /* the slice of time is over */
-};
 
 /* Whether the slice of time is over, so that the caller gets its turn before another process is looked at. */
 static bool is_to_be_cut(struct visit *visit)
@@ -59,8 +52,7 @@ static void update_young(const struct visit *visit, struct find_entry *entry)
         find_known_set_young(visit->find, entry, visit->find->watch && open);
 }
 
-/* Adds an entry of which nothing is known but its PID. NULL if memory ran out. */
-static struct find_entry *add_empty_entry(const struct visit *visit, pid_t pid)
+struct find_entry *scan_add_empty_entry(const struct visit *visit, pid_t pid)
 {
         struct find_entry *entry = calloc(1, sizeof(*entry));
 
@@ -79,8 +71,7 @@ static void identify_entry(struct find_entry *entry, const struct nsutil_stat *s
         entry->start_stack = stat->start_stack;
 }
 
-/* Adds a process to the table. NULL if it has ended already, or memory ran out (then *@ret is -ENOMEM). */
-static struct find_entry *add_entry(const struct visit *visit, pid_t pid, struct find_birth *ret_birth, int *ret)
+struct find_entry *scan_add_entry(const struct visit *visit, pid_t pid, struct find_birth *ret_birth, int *ret)
 {
         struct nsutil_stat stat;
         int r = nsutil_stat_read(pid, &stat);
@@ -88,7 +79,7 @@ static struct find_entry *add_entry(const struct visit *visit, pid_t pid, struct
         *ret = r == -ENOMEM ? r : 0;
         if (r)
                 return NULL;
-        struct find_entry *entry = add_empty_entry(visit, pid);
+        struct find_entry *entry = scan_add_empty_entry(visit, pid);
         if (!entry) {
                 *ret = -ENOMEM;
                 return NULL;
@@ -100,7 +91,7 @@ static struct find_entry *add_entry(const struct visit *visit, pid_t pid, struct
         return entry;
 }
 
-static void tell_birth(const struct visit *visit, const struct find_birth *birth)
+void scan_tell_birth(const struct visit *visit, const struct find_birth *birth)
 {
         if (visit->events->appeared)
                 visit->events->appeared(visit->events->ctx, birth);
@@ -110,10 +101,10 @@ static int meet_process(const struct visit *visit, pid_t pid)
 {
         struct find_birth birth;
         int r;
-        struct find_entry *entry = add_entry(visit, pid, &birth, &r);
+        struct find_entry *entry = scan_add_entry(visit, pid, &birth, &r);
 
         if (entry) {
-                tell_birth(visit, &birth);
+                scan_tell_birth(visit, &birth);
                 find_classify(visit->find, entry, visit->events, visit->now);
                 update_young(visit, entry);
         }
@@ -294,137 +285,6 @@ static int visit_all_processes(struct visit *visit)
 
 /* ---- the young ------------------------------------------------------------- */
 
-struct hearing {
-        const struct visit *visit;
-        int r;
-};
-
-/* Children of a process that is no Python are no Python until they execute one. */
-static bool is_child_usual(const struct visit *visit, pid_t parent)
-{
-        const struct find_entry *entry = find_known_get(visit->find, parent);
-
-        return entry && (entry->is_usual || entry->is_no_python);
-}
-
-/*
- * When to look first. A reported process is looked at now, since it may not be the same program any more. Other
- * processes are looked at a little later: a new process most often executes a program, and a process that has executed
- * one has nothing in its memory yet. What was reported while the watch was muted for long has happened some time ago.
- */
-static void set_first_look(const struct visit *visit, struct find_entry *entry)
-{
-        const struct find *find = visit->find;
-        uint64_t delay = find->muted_for > find->first_look ? 0 : find->first_look;
-
-        if (entry->is_usual)
-                delay = FIND_USUAL_LOOK_NS;
-        entry->look_at = visit->now + (find_entry_is_reported(entry) ? 0 : delay);
-        if (!find_entry_is_reported(entry))
-                entry->open_at = entry->look_at;
-}
-
-static void note_birth(const struct visit *visit, struct find_entry *entry, const struct find_birth *birth)
-{
-        entry->born_at = birth->at;
-        entry->threaded = false;
-        entry->is_usual = is_child_usual(visit, birth->parent);
-}
-
-static void note_exec(const struct visit *visit, struct find_entry *entry, const struct find_news *news)
-{
-        memcpy(entry->program, news->name, sizeof(entry->program));
-        entry->threaded = entry->is_no_python = false;
-        entry->is_usual = find_usual_is_other(visit->find->usual, entry->program);
-}
-
-/* Gets a birth or an exec. */
-static void hear_news(struct hearing *hearing, struct find_entry *entry, const struct find_news *news)
-{
-        const struct visit *visit = hearing->visit;
-        bool birth = news->kind == FIND_NEWS_BIRTH;
-        struct find_birth met;
-
-        if (birth)
-                tell_birth(visit, &news->birth);
-        if (!entry && birth) {
-                entry = add_empty_entry(visit, news->birth.pid);
-                if (!entry)
-                        hearing->r = -ENOMEM;
-        } else if (!entry) {
-                int r;
-
-                entry = add_entry(visit, news->birth.pid, &met, &r);
-                if (r)
-                        hearing->r = r;
-                if (entry)
-                        tell_birth(visit, &met); /* its birth was not reported */
-        }
-        if (!entry)
-                return;
-        entry->since = find_entry_is_reported(entry) ? entry->since : visit->now;
-        if (birth)
-                note_birth(visit, entry, &news->birth);
-        else
-                note_exec(visit, entry, news);
-        set_first_look(visit, entry);
-        find_known_set_young(visit->find, entry, true);
-}
-
-/*
- * Forgets a process that has ended before it was of interest. Where it had threads, others may live on. A report may be
- * of an earlier process of the same PID: reports of different CPUs come in any order.
- */
-static void hear_end(struct find *find, struct find_entry *entry, const struct find_birth *end)
-{
-        if (find_entry_is_reported(entry) || entry->threaded || entry->born_at == 0 || end->at < entry->born_at)
-                return;
-        find_known_remove(find, entry);
-}
-
-static void hear(const struct find_news *news, void *ctx)
-{
-        struct hearing *hearing = ctx;
-        struct find *find = hearing->visit->find;
-        struct find_entry *entry = find_known_get(find, news->birth.pid);
-
-        if (news->kind == FIND_NEWS_BIRTH || news->kind == FIND_NEWS_EXEC)
-                hear_news(hearing, entry, news);
-        else if (entry && news->kind == FIND_NEWS_END)
-                hear_end(find, entry, &news->birth);
-        else if (entry)
-                entry->threaded = true;
-}
-
-/*
- * Mutes the watch after it has woken podflame up. The kernel reports new threads, too. A machine that starts thousands
- * of them a second wakes podflame up no more often than first looks are due; while reports keep coming, half as often.
- * While the watch is muted, the time-out makes the caller come back.
- */
-static void mute_watch(struct find *find, bool muted, uint64_t now)
-{
-        struct epoll_event event = { .events = muted ? 0 : EPOLLIN };
-        bool was_muted = find->muted_until != 0;
-
-        find->muted_for = !muted ? 0 : was_muted ? 2 * find->first_look : find->first_look;
-        find->muted_until = muted ? now + find->muted_for : 0;
-        if (muted != was_muted)
-                epoll_ctl(find->fd, EPOLL_CTL_MOD, find_watch_fd(find->watch), &event);
-}
-
-static int listen_to_kernel(const struct visit *visit)
-{
-        struct hearing hearing = { .visit = visit };
-        bool lost = false;
-        size_t n = find_watch_hear(visit->find->watch, hear, &hearing, &lost);
-
-        if (lost)
-                visit->find->full_at = 0;
-        if (n > 0 || visit->now >= visit->find->muted_until)
-                mute_watch(visit->find, n > 0, visit->now);
-        return hearing.r;
-}
-
 static int visit_young_processes(struct visit *visit)
 {
         struct find_entry *entry, *next;
@@ -447,7 +307,7 @@ int find_scan(struct find *find, const struct find_events *events)
         while ((entry = find_known_ended(find)))
                 forget_entry(find, entry, events);
         if (find->watch)
-                r = listen_to_kernel(&visit);
+                r = scan_listen(&visit);
         if (r)
                 return r;
         return !find->watch || visit.now >= find->full_at ? visit_all_processes(&visit) : visit_young_processes(&visit);
