@@ -98,7 +98,7 @@ static const struct {
         const char *parts[8];
 } regressions[] = {
         { "text",
-          { "regression: 1 function grew\n  lib,a:b.py:" CLEAN
+          { "regression: 1 function grew: it takes a larger share of the judged time\n  lib,a:b.py:" CLEAN
             "\n    self 20.0 % -> 33.3 %, +13.3 points (+12.6 to +14.1), "
             "5000 -> 10000 samples\n    in main > " CLEAN "\n\n",
             "Base   base: 5 runs, 25000 judged samples, 0.00 % of the ticks lost\n", "TOTAL BASE",
@@ -106,19 +106,22 @@ static const struct {
             " 60.00 %  50.00 %  -10.00  -10.83 to  -9.17     15000/15000    1.0000              app.py:steady\n",
             " SELF BASE", "app.py:main\n" } },
         { "markdown",
-          { "### ❌ podflame: regression\n\n1 function grew.\n\n- `lib,a:b.py:a\\|b'<i>&%0A::error\\x1b[31m\\x0a`: self "
+          { "### ❌ podflame: regression\n\n1 function grew: it takes a larger share of the judged time.\n\n- "
+            "`lib,a:b.py:a\\|b'<i>&%0A::error\\x1b[31m\\x0a`: self "
             "20.0 %",
             "| function (total) | base | new |",
             "\n| `lib,a:b.py:a\\|b'<i>&%0A::error\\x1b[31m\\x0a` | 20.00 % | 33.33 % |",
             "| 5000 / 10000 | regression |\n", "| `app.py:steady` | 60.00 % | 50.00 % |", "\n</details>\n" } },
         { "junit",
           { "tests=\"6\" failures=\"3\" errors=\"0\"",
-            "name=\"verdict\"><failure message=\"regression: 1 function grew\"/>",
+            "name=\"verdict\"><failure message=\"regression: 1 function grew: it takes a larger share of the judged "
+            "time\"/>",
             "classname=\"lib,a:b.py\" name=\"a|b`&lt;i&gt;&amp;%0A::error\\x1b[31m\\x0a (self)\"><failure "
             "message=\"self 20.0 % -&gt;",
             "name=\"steady (self)\"></testcase>\n", "</testsuites>\n" } },
         { "github",
-          { "::error title=podflame%3A regression::1 function grew; judged: the project's own functions; ",
+          { "::error title=podflame%3A regression::1 function grew: it takes a larger share of the judged time; "
+            "judged: the project's own functions; ",
             "\n::error file=lib%2Ca%3Ab.py,title=podflame%3A "
             "regression::"
             "lib,a:b.py:a|b`<i>&%250A::error\\x1b[31m\\x0a: self 20.0 %25 -> 33.3 %25, ",

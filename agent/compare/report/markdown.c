@@ -137,6 +137,10 @@ static int write_details(const struct compare_findings *c, FILE *out)
                 comparison->samples[COMPARE_NEW], comparison->runs[COMPARE_NEW], comparison->samples[COMPARE_BASE],
                 comparison->runs[COMPARE_BASE]);
         write_coverage_of_sides(c, out);
+        fputs("\nShares of the judged samples, and their change in points. Self: in the function itself; total: with "
+              "what "
+              "it calls.\n",
+              out);
         for (int measure = COMPARE_MEASURES; r == 0 && measure-- > 0;)
                 r = write_table(c, (enum compare_measure)measure, out);
         fputs("\n</details>\n", out);

@@ -126,7 +126,10 @@ char *report_sentence(const struct compare_findings *c)
         if (!j)
                 return strdup("");
         if (j->regressions > 0)
-                return report_text_of("%zu function%s grew", j->regressions, j->regressions == 1 ? "" : "s");
+                return report_text_of("%zu function%s grew%s", j->regressions, j->regressions == 1 ? "" : "s",
+                                      !c->judgement         ? ""
+                                      : j->regressions == 1 ? ": it takes a larger share of the judged time"
+                                                            : ": they take larger shares of the judged time");
         if (!c->judgement)
                 return say_unjudged(c->comparison);
         if (j->verdict == COMPARE_INCONCLUSIVE)
@@ -134,10 +137,10 @@ char *report_sentence(const struct compare_findings *c)
 
         const struct compare_criteria *criteria = &c->comparison->criteria;
 
-        return report_text_of("no function grew by %g %% and %g points or more; %g times that is ruled out "
-                              "with %g %% confidence",
-                              100 * criteria->relative, 100 * criteria->points, criteria->sensitivity,
-                              100 * (1 - criteria->miss));
+        return report_text_of(
+                "no function grew by %g %% of its share and %g points or more; growth of %g times that is ruled out "
+                "with %g %% confidence",
+                100 * criteria->relative, 100 * criteria->points, criteria->sensitivity, 100 * (1 - criteria->miss));
 }
 
 char *report_growth(const struct compare_change *change, enum compare_measure measure)
