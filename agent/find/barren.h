@@ -40,8 +40,8 @@ bool find_barren_has_program(struct find_barren *barren, pid_t pid);
 void find_barren_forget_program(struct find_barren *barren, pid_t pid);
 
 /*
- * Looks at files of @pid that are not known yet. It is the process that find_barren_has() was asked about last, and was
- * found to be no Python since. Takes a fiftieth of a CPU at most. @barren may be NULL.
+ * Looks at files of @pid that are not known yet. It is the process that find_barren_has() was asked about last. Takes a
+ * fiftieth of a CPU at most. @barren may be NULL.
  */
 void find_barren_learn(struct find_barren *barren, pid_t pid);
 
