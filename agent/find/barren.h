@@ -25,8 +25,8 @@ void find_barren_free(struct find_barren *barren); /* accepts NULL */
 
 /*
  * Whether the code that @pid has mapped by now is all of files that make no process a Python. False if that is not
- * known. Takes six system calls, and none of them waits for a lock of the process: see nsutil_attempt(). @barren may be
- * NULL: then nothing is known.
+ * known. Takes some ten system calls, in a thread that may be left behind if the process holds it up: see
+ * nsutil_attempt(). @barren may be NULL: then nothing is known.
  */
 bool find_barren_has(struct find_barren *barren, pid_t pid);
 
@@ -40,8 +40,8 @@ bool find_barren_has_program(struct find_barren *barren, pid_t pid);
 void find_barren_forget_program(struct find_barren *barren, pid_t pid);
 
 /*
- * Looks at files of @pid that are not known yet. It is the process that find_barren_has() was asked about last, and was
- * found to be no Python since. Takes a fiftieth of a CPU at most. @barren may be NULL.
+ * Looks at files of @pid that are not known yet. It is the process that find_barren_has() was asked about last. Takes a
+ * fiftieth of a CPU at most. @barren may be NULL.
  */
 void find_barren_learn(struct find_barren *barren, pid_t pid);
 

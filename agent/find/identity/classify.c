@@ -172,10 +172,12 @@ static void select_and_open(struct find *find, struct find_entry *entry, const s
 
         if (find->rules && find_identify(find, entry->pid, &process))
                 return;
-        if (!find->rules || process.selected || find->read_unselected)
+        if (!find->rules || process.selected || find->read_unselected) {
                 open_and_report(find, entry, events, now);
-        else
+        } else {
+                find_barren_learn(find->barren, entry->pid);
                 report_unselected(find, entry, events, now);
+        }
 }
 
 static void set_next_look(const struct find *find, struct find_entry *entry, uint64_t now)
