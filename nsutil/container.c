@@ -35,13 +35,15 @@ static char *read_own_cgroup(size_t *ret_len)
         if (nsutil_in_initial_pid_namespace() || read_cgroup(1, &of_init, &len))
                 return text;
         both = realloc(text, *ret_len + len + 1);
-        if (both) {
-                memcpy(both + *ret_len, of_init, len);
-                *ret_len += len;
-                both[*ret_len] = '\0';
+        if (!both) {
+                free(of_init);
+                return text;
         }
+        memcpy(both + *ret_len, of_init, len);
+        *ret_len += len;
+        both[*ret_len] = '\0';
         free(of_init);
-        return both ? both : text;
+        return both;
 }
 
 static int read_place_from_cgroup(pid_t pid, struct nsutil_place *ret, bool *ret_hidden)

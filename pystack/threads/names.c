@@ -121,7 +121,9 @@ static int check_tid(struct reading *r, uint64_t at, pid_t wanted)
                 return PYSTACK_E_GONE;
         if (e == 0)
                 e = trail_read(&r->trail, at, sizeof tid, &kept);
-        return e == 0 && half_at(kept, 0) != tid ? PYSTACK_E_GONE : e;
+        if (e)
+                return e;
+        return half_at(kept, 0) == tid ? 0 : PYSTACK_E_GONE;
 }
 
 /*
