@@ -39,7 +39,7 @@ static const char *get_first_attribute(const struct profile *p, const char *cons
         return value || !keys[1] ? value : profile_attribute(p, keys[1]);
 }
 
-static int find_workload(const struct profile *p, char **ret)
+static int get_workload(const struct profile *p, char **ret)
 {
         const char *owners[PROFILE_OWNERS];
 
@@ -55,7 +55,7 @@ int series_labels_of(const struct profile *p, struct series_labels *ret)
         *ret = (struct series_labels){ 0 };
         for (size_t i = 0; i < SERIES_LABELS; i++)
                 ret->values[i] = get_first_attribute(p, attributes[i]);
-        if (find_workload(p, &ret->workload) < 0)
+        if (get_workload(p, &ret->workload) < 0)
                 return -ENOMEM;
         if (*ret->workload)
                 ret->values[SERIES_WORKLOAD] = ret->workload;

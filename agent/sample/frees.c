@@ -134,21 +134,21 @@ static void judge_counting(struct target *t)
                 close_events(f);
 }
 
-static bool is_due(const struct target *t)
+static bool may_count(const struct target *t)
 {
         return t->frees.state != FREES_REFUSED && clock_ns(CLOCK_MONOTONIC) >= t->frees.due_ns;
 }
 
 void frees_note(struct target *t, const struct sampler *s)
 {
-        if (t->counted_ns >= WORTH_NS && atomic_load(&s->period_ns) <= 1000000000u / FREES_RATE_MIN && is_due(t))
+        if (t->counted_ns >= WORTH_NS && atomic_load(&s->period_ns) <= 1000000000u / FREES_RATE_MIN && may_count(t))
                 decoder_ask(t);
 }
 
 void frees_refresh_when_due(struct target *t, const struct sampler *s)
 {
         if (__atomic_load_n(&t->counted_ns, __ATOMIC_RELAXED) < WORTH_NS ||
-            atomic_load(&s->period_ns) > 1000000000u / FREES_RATE_MIN || !is_due(t))
+            atomic_load(&s->period_ns) > 1000000000u / FREES_RATE_MIN || !may_count(t))
                 return;
         if (t->frees.state == FREES_COUNTED)
                 judge_counting(t);

@@ -276,7 +276,7 @@ static size_t count_errors(const char *answer, const char *end)
         return n;
 }
 
-static bool find_failed_series(const char *answer, size_t len, struct send_choice *ret)
+static bool read_failed_series(const char *answer, size_t len, struct send_choice *ret)
 {
         const char *at = answer, *end = answer + len;
         struct send_choice failed = { .n = 0 };
@@ -303,5 +303,5 @@ const struct send_protocol send_pyroscope = {
         .encode = encode_pyroscope,
         .count = count_pyroscope,
         .divide = divide_pyroscope,
-        .failed = find_failed_series,
+        .failed = read_failed_series,
 };

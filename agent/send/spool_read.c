@@ -69,7 +69,7 @@ static bool is_text(const char *wanted, const char *text, size_t len)
 }
 
 /* The content type of a file, if it is one of the protocol's. NULL: it is not. */
-static const char *find_type(const struct send_spool *spool, const struct send_spool_file *file)
+static const char *get_type(const struct send_spool *spool, const struct send_spool_file *file)
 {
         const char *const types[] = { spool->content_type, spool->former_type };
 
@@ -92,8 +92,7 @@ static int read_batch_file(const struct send_spool *spool, const char *name, uin
         if (r < 0)
                 return r;
         r = send_spool_file_parse(data, len, &file);
-        if (r == 0 &&
-            (!is_text(spool->destination, file.destination, file.destination_len) || !find_type(spool, &file)))
+        if (r == 0 && (!is_text(spool->destination, file.destination, file.destination_len) || !get_type(spool, &file)))
                 r = -EINVAL;
         if (r < 0) {
                 free(data);
@@ -170,7 +169,7 @@ static int make_batch(const struct send_spool *spool, const struct send_spool_fi
         now_ns = batch->created_ns;
         memcpy(batch->key, file->key, sizeof(batch->key));
         batch->created_ns = file->created_ns;
-        batch->content_type = find_type(spool, file);
+        batch->content_type = get_type(spool, file);
         batch->file = send_spool_file_size(file);
         if (file->created_ns < now_ns)
                 batch->created_ms = now_ms - (int64_t)((now_ns - file->created_ns) / 1000000);

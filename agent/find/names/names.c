@@ -83,7 +83,7 @@ bool find_names_get(struct find *find, const struct find_place *place, struct fi
         return complete;
 }
 
-static void add_label(void *ctx, const char *key, const char *text)
+static void add_kubelet_label(void *ctx, const char *key, const char *text)
 {
         struct find_names *names = ctx;
         char label[2 * FIND_NAME_SIZE], name[FIND_NAME_SIZE + FIND_LABEL_SIZE], value[FIND_NAME_SIZE];
@@ -130,7 +130,7 @@ void find_names_merge(struct find_names *names, const struct find_names *other)
 void find_names_set_labels(struct find_names *names, struct json_object *json)
 {
         names->has_labels = true;
-        find_json_each_text(json, add_label, names);
+        find_json_each_text(json, add_kubelet_label, names);
 }
 
 int find_names_open(struct find *find)
