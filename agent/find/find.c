@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening and closing a struct find. */
-#include "agent/find/barren.h"
 #include "agent/find/internal.h"
-#include "agent/find/usual.h"
+#include "agent/find/non_python.h"
+#include "agent/find/programs.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -102,9 +102,9 @@ int find_open_with(const struct find_config *config, const struct find_ops *ops,
         if (!r)
                 r = open_fds(find, config->follow);
         if (!r)
-                r = find_usual_new(&find->usual);
+                r = find_programs_new(&find->programs);
         if (!r && ops->may_be_python)
-                r = find_barren_new(ops->may_be_python, &find->barren);
+                r = find_non_python_new(ops->may_be_python, &find->non_python);
         if (!r) {
                 *ret = find;
                 find = NULL;
@@ -122,8 +122,8 @@ void find_close(struct find *find)
         HASH_ITER(hh, find->entries, entry, next)
                 find_known_remove(find, entry);
         find_penalties_clear(find);
-        find_barren_free(find->barren);
-        find_usual_free(find->usual);
+        find_non_python_free(find->non_python);
+        find_programs_free(find->programs);
         find_watch_close(find->watch);
         if (find->ends_fd >= 0)
                 close(find->ends_fd);

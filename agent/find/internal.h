@@ -39,13 +39,13 @@ struct find_entry {
         uint64_t born_at; /* by the clock of the kernel's reports; 0: its birth was not reported */
         char program[NSUTIL_COMM_SIZE]; /* by the last exec that was reported; "": none was */
         UT_hash_handle hh;
-        uint64_t name_at;    /* ns since boot: when to ask for its names again; 0: never */
-        uint64_t name_after; /* ns between the last two times that they were asked for */
-        bool starved;        /* not looked at since descriptors are short */
-        bool threaded;       /* has started threads, by the kernel's reports */
-        bool is_usual;       /* of a program that is not Python as a rule: it can wait a little */
-        bool is_no_python;   /* its last look has found so */
-        bool is_young;       /* in the list of those that are looked at between two scans of all processes */
+        uint64_t name_at;      /* ns since boot: when to ask for its names again; 0: never */
+        uint64_t name_after;   /* ns between the last two times that they were asked for */
+        bool starved;          /* not looked at since descriptors are short */
+        bool threaded;         /* has started threads, by the kernel's reports */
+        bool is_other_program; /* of a program that is not Python as a rule: it can wait a little */
+        bool is_no_python;     /* its last look has found so */
+        bool is_young;         /* in the list of those that are looked at between two scans of all processes */
         struct find_entry *prev, *next;
 };
 
@@ -66,9 +66,9 @@ struct find_roots {
 enum { FIND_DOCKER_API, FIND_KUBELET, FIND_APIS };
 
 struct find_api_poll;
-struct find_barren;
+struct find_non_python;
 struct find_penalty;
-struct find_usual;
+struct find_programs;
 struct find_links;
 struct find_names_cache;
 
@@ -93,8 +93,8 @@ struct find {
 
         struct find_entry *entries;
         struct find_penalty *penalties;
-        struct find_barren *barren; /* NULL: all files may make a process a Python */
-        struct find_usual *usual;
+        struct find_non_python *non_python; /* NULL: all files may make a process a Python */
+        struct find_programs *programs;
         struct find_entry *young;
         int ends_fd;              /* epoll of the pidfds of reported processes */
         int fd;                   /* epoll of ends_fd and the watch's descriptor */
@@ -177,8 +177,8 @@ uint64_t find_next_starting(pid_t pid, uint64_t since, uint64_t now);
 #define FIND_FIRST_LOOK_NS UINT64_C(5000000)
 
 /* The same time for a program that is not Python as a rule, and how much later it may be. */
-#define FIND_USUAL_LOOK_NS UINT64_C(40000000)
-#define FIND_USUAL_SLACK_NS UINT64_C(20000000)
+#define FIND_PROGRAMS_LOOK_NS UINT64_C(40000000)
+#define FIND_PROGRAMS_SLACK_NS UINT64_C(20000000)
 
 /* The same time if children of 20 ms are to be seen whole. */
 #define FIND_LOOK_AT_ONCE_NS UINT64_C(300000)

@@ -333,7 +333,7 @@ int find_timeout_ms(const struct find *find)
         if (find->muted_until && find->muted_until < at)
                 at = find->muted_until;
         DL_FOREACH(find->young, entry) {
-                uint64_t look_at = entry->look_at + (entry->is_usual ? FIND_USUAL_SLACK_NS : 0);
+                uint64_t look_at = entry->look_at + (entry->is_other_program ? FIND_PROGRAMS_SLACK_NS : 0);
 
                 if (look_at < at)
                         at = look_at;

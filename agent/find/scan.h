@@ -2,7 +2,7 @@
 #ifndef FIND_SCAN_H
 #define FIND_SCAN_H
 
-/* What scan.c and hear.c share. */
+/* What scan.c and reports.c share. */
 
 #include "agent/find/internal.h"
 

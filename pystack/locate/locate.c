@@ -33,7 +33,7 @@ enum rank {
 };
 
 /* Files that hold no runtime, so that a file which is mapped several times is looked at once. Open addressing. */
-struct barren {
+struct non_python {
         struct {
                 uint64_t dev, inode; /* 0: a free slot */
         } slots[2 * FILES_MAX];
@@ -46,7 +46,7 @@ struct search {
         const char *exe;
         bool (*in_use)(const struct subject *subject, const struct pystack_location *);
         struct pystack_location *ret;
-        struct barren barren;
+        struct non_python non_python;
         bool found;
         const char *foreign; /* what the executable is, if it is for another kind of machine; else NULL */
         unsigned looked_at;
@@ -76,27 +76,28 @@ static enum rank rank_of(const struct search *search, const struct nsutil_map *m
  * The slot of @map's file, or the free one that it belongs in. There is one, since at most FILES_MAX files are looked
  * at.
  */
-static size_t slot_of_file(const struct barren *barren, const struct nsutil_map *map)
+static size_t slot_of_file(const struct non_python *non_python, const struct nsutil_map *map)
 {
         uint64_t hash = (map->inode ^ (uint64_t)map->dev << 32) * 0x9e3779b97f4a7c15u;
-        size_t mask = sizeof barren->slots / sizeof *barren->slots - 1, i = hash >> 32 & mask;
+        size_t mask = sizeof non_python->slots / sizeof *non_python->slots - 1, i = hash >> 32 & mask;
 
-        while (barren->slots[i].inode && (barren->slots[i].inode != map->inode || barren->slots[i].dev != map->dev))
+        while (non_python->slots[i].inode &&
+               (non_python->slots[i].inode != map->inode || non_python->slots[i].dev != map->dev))
                 i = (i + 1) & mask;
         return i;
 }
 
-static bool is_barren(const struct barren *barren, const struct nsutil_map *map)
+static bool is_non_python(const struct non_python *non_python, const struct nsutil_map *map)
 {
-        return barren->slots[slot_of_file(barren, map)].inode != 0;
+        return non_python->slots[slot_of_file(non_python, map)].inode != 0;
 }
 
-static void note_barren(struct barren *barren, const struct nsutil_map *map)
+static void note_non_python(struct non_python *non_python, const struct nsutil_map *map)
 {
-        size_t i = slot_of_file(barren, map);
+        size_t i = slot_of_file(non_python, map);
 
-        barren->slots[i].inode = map->inode;
-        barren->slots[i].dev = map->dev;
+        non_python->slots[i].inode = map->inode;
+        non_python->slots[i].dev = map->dev;
 }
 
 static bool is_same_file(const struct nsutil_map *a, const struct nsutil_map *b)
@@ -179,7 +180,7 @@ static bool look_into_memory(struct search *search, const struct nsutil_map *map
                 complete_from_file(search, map, &location);
                 over = take_location(search, &location, map);
         } else {
-                note_barren(&search->barren, map);
+                note_non_python(&search->non_python, map);
         }
         if (e == ELFSYM_E_FOREIGN && rank_of(search, map) != RANK_OTHER)
                 search->foreign = name_foreign(&memory, map);
@@ -212,7 +213,7 @@ static bool look_into_file(struct search *search, const struct nsutil_map *map)
             locate_in_elf(elf, elfsym_load_bias(elf, map->start), &search->subject->memory, &location) == 0)
                 over = take_location(search, &location, map);
         else
-                note_barren(&search->barren, map);
+                note_non_python(&search->non_python, map);
         if (!over && !search->found)
                 trace_file(search, map, ".symtab", "the symbol _PyRuntime, or the section .PyRuntime");
         elfsym_close(elf);
@@ -226,7 +227,8 @@ static bool look_into_each_file(struct search *search, enum rank rank,
 {
         for (size_t i = 0; i < search->maps->n && search->looked_at < FILES_MAX; i++) {
                 const struct nsutil_map *map = &search->maps->maps[i];
-                if (!begins_program(search->maps, i) || rank_of(search, map) != rank || is_barren(&search->barren, map))
+                if (!begins_program(search->maps, i) || rank_of(search, map) != rank ||
+                    is_non_python(&search->non_python, map))
                         continue;
                 if (effort_is_spent(search->subject->effort)) {
                         search->error = REFUSE(&search->subject->memory, PYSTACK_E_COSTLY,
@@ -247,7 +249,7 @@ static void run_search(struct search *search)
         for (unsigned rank = 0; rank < RANKS; rank++)
                 if (look_into_each_file(search, (enum rank)rank, look_into_memory))
                         return;
-        search->barren = (struct barren){ 0 }; /* the file on disk has more than the part that is in memory */
+        search->non_python = (struct non_python){ 0 }; /* the file on disk has more than the part that is in memory */
         for (unsigned rank = 0; rank <= RANK_EXE && !search->found; rank++)
                 if (look_into_each_file(search, (enum rank)rank, look_into_file))
                         return;

@@ -3,9 +3,9 @@
  * Whether a process is Python. If pystack can open it, it is. If it has no runtime, it is not. If access is refused,
  * the program's name decides: a process that only may be Python is better not reported.
  */
-#include "agent/find/barren.h"
 #include "agent/find/internal.h"
-#include "agent/find/usual.h"
+#include "agent/find/non_python.h"
+#include "agent/find/programs.h"
 
 #include <limits.h>
 #include <poll.h>
@@ -136,7 +136,7 @@ static void open_and_report(struct find *find, struct find_entry *entry, const s
         enum find_kind kind = kind_of_status(found.status, entry->pid, now < entry->since + YOUNG_NS);
         entry->is_no_python = found.status == PYSTACK_E_NOT_PYTHON;
         if (entry->is_no_python)
-                find_barren_learn(find->barren, entry->pid);
+                find_non_python_learn(find->non_python, entry->pid);
         if (found.status == PYSTACK_E_COSTLY || found.status == PYSTACK_E_HANGS)
                 find_penalty_add(find, entry->pid, now);
         if (found.status == PYSTACK_E_GONE && !has_ended(found.pidfd))
@@ -175,7 +175,7 @@ static void select_and_open(struct find *find, struct find_entry *entry, const s
         if (!find->rules || process.selected || find->read_unselected) {
                 open_and_report(find, entry, events, now);
         } else {
-                find_barren_learn(find->barren, entry->pid);
+                find_non_python_learn(find->non_python, entry->pid);
                 report_unselected(find, entry, events, now);
         }
 }
@@ -217,16 +217,16 @@ static bool is_wanted(const struct find_entry *entry, const struct find_events *
 
 static bool is_no_python(const struct find *find, const struct find_entry *entry, uint64_t now)
 {
-        return (entry->is_usual && now < entry->since + BELIEVED_NS &&
-                find_barren_has_program(find->barren, entry->pid)) ||
-               find_barren_has(find->barren, entry->pid);
+        return (entry->is_other_program && now < entry->since + BELIEVED_NS &&
+                find_non_python_has_program(find->non_python, entry->pid)) ||
+               find_non_python_has(find->non_python, entry->pid);
 }
 
 bool find_classify_by_files(struct find *find, struct find_entry *entry, uint64_t now)
 {
         if (find_entry_is_reported(entry) || now < entry->since + find->min_age || !is_no_python(find, entry, now))
                 return false;
-        find_usual_note(find->usual, entry->program, false);
+        find_programs_note(find->programs, entry->program, false);
         find_set_starved(find, entry, false);
         entry->kind = FIND_OTHER;
         entry->is_no_python = true;
@@ -259,8 +259,8 @@ void find_classify(struct find *find, struct find_entry *entry, const struct fin
                 entry->kind = FIND_OTHER;
         }
         if (find_entry_is_reported(entry)) {
-                find_usual_note(find->usual, entry->program, true);
-                find_barren_forget_program(find->barren, entry->pid);
+                find_programs_note(find->programs, entry->program, true);
+                find_non_python_forget_program(find->non_python, entry->pid);
         }
         set_next_look(find, entry, now);
 }

@@ -4,7 +4,7 @@
  * exec: 40 ms later it has ended, or looking then is enough. A name that was Python once is never taken for another
  * program again.
  */
-#include "agent/find/usual.h"
+#include "agent/find/programs.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,79 +23,79 @@ struct name {
         UT_hash_handle hh;
 };
 
-struct find_usual {
+struct find_programs {
         struct name *names;
 };
 
-int find_usual_new(struct find_usual **ret)
+int find_programs_new(struct find_programs **ret)
 {
-        struct find_usual *usual = calloc(1, sizeof(*usual));
+        struct find_programs *programs = calloc(1, sizeof(*programs));
 
-        if (!usual)
+        if (!programs)
                 return -ENOMEM;
-        *ret = usual;
+        *ret = programs;
         return 0;
 }
 
 /* Forgets names of programs that were never Python, or all names if @all. */
-static void forget_names(struct find_usual *usual, bool all)
+static void forget_names(struct find_programs *programs, bool all)
 {
         struct name *name, *next;
 
-        HASH_ITER(hh, usual->names, name, next) {
+        HASH_ITER(hh, programs->names, name, next) {
                 if (name->was_python && !all)
                         continue;
-                HASH_DEL(usual->names, name);
+                HASH_DEL(programs->names, name);
                 free(name);
         }
 }
 
-void find_usual_free(struct find_usual *usual)
+void find_programs_free(struct find_programs *programs)
 {
-        if (!usual)
+        if (!programs)
                 return;
-        forget_names(usual, true);
-        free(usual);
+        forget_names(programs, true);
+        free(programs);
 }
 
-static struct name *add_name(struct find_usual *usual, const char *text)
+static struct name *add_name(struct find_programs *programs, const char *text)
 {
         struct name *name;
 
-        if (HASH_COUNT(usual->names) >= FIND_USUAL_NAMES_MAX)
-                forget_names(usual, false);
-        if (HASH_COUNT(usual->names) >= FIND_USUAL_NAMES_MAX)
-                forget_names(usual, true);
+        if (HASH_COUNT(programs->names) >= FIND_PROGRAMS_MAX)
+                forget_names(programs, false);
+        if (HASH_COUNT(programs->names) >= FIND_PROGRAMS_MAX)
+                forget_names(programs, true);
         name = calloc(1, sizeof(*name));
         if (!name)
                 return NULL;
         snprintf(name->text, sizeof(name->text), "%s", text);
-        HASH_ADD_STR(usual->names, text, name);
+        HASH_ADD_STR(programs->names, text, name);
         if (name->hh.tbl)
                 return name;
         free(name);
         return NULL;
 }
 
-void find_usual_note(struct find_usual *usual, const char *text, bool is_python)
+void find_programs_note(struct find_programs *programs, const char *text, bool is_python)
 {
         struct name *name;
 
         if (!text[0])
                 return;
-        HASH_FIND_STR(usual->names, text, name);
+        HASH_FIND_STR(programs->names, text, name);
         if (!name)
-                name = add_name(usual, text);
+                name = add_name(programs, text);
         if (!name)
                 return;
         name->was_python |= is_python;
         name->others += !is_python && name->others < ENOUGH;
 }
 
-bool find_usual_is_other(const struct find_usual *usual, const char *text)
+bool find_programs_is_other(const struct find_programs *programs, const char *text)
 {
         struct name *name;
 
-        HASH_FIND_STR(usual->names, text, name);
+        HASH_FIND_STR(programs->names, text, name);
         return name && !name->was_python && name->others >= ENOUGH && !strcasestr(text, "python");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a file is: it is looked into once. */
-#include "agent/find/barren_internal.h"
+#include "agent/find/non_python_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,17 +79,17 @@ static void run_learning(void *job)
 }
 
 /* Lists the files that are to be looked into. */
-static void list_unknown(struct find_barren *barren, struct learning *learning)
+static void list_unknown(struct find_non_python *non_python, struct learning *learning)
 {
-        const struct maps_reading *read = barren->read;
+        const struct maps_reading *read = non_python->read;
         struct line line;
 
         for (const char *at = read->text, *end = at + read->len;
-             learning->n < LEARN_MAX && barren_take_line(&at, end, &line);) {
-                uint64_t key = barren_key_of(barren, read, &line);
-                const struct file *file = barren_get_file(barren, key);
+             learning->n < LEARN_MAX && non_python_take_line(&at, end, &line);) {
+                uint64_t key = non_python_key_of(non_python, read, &line);
+                const struct file *file = non_python_get_file(non_python, key);
 
-                if (!file || file->met < LEARN_AT || barren_get_known(barren, read, key))
+                if (!file || file->met < LEARN_AT || non_python_get_known(non_python, read, key))
                         continue;
                 /* A mapping of maps ends with a newline. */
                 char *text = strndup(line.text, (size_t)(line.end - line.text) + 1);
@@ -100,9 +100,9 @@ static void list_unknown(struct find_barren *barren, struct learning *learning)
         }
 }
 
-static void keep_what_was_learnt(struct find_barren *barren, const struct learning *learning)
+static void keep_what_was_learnt(struct find_non_python *non_python, const struct learning *learning)
 {
-        const struct maps_reading *read = barren->read;
+        const struct maps_reading *read = non_python->read;
 
         for (size_t i = 0; i < learning->n; i++) {
                 const struct learnt_file *item = &learning->items[i];
@@ -110,7 +110,8 @@ static void keep_what_was_learnt(struct find_barren *barren, const struct learni
 
                 if (item->scope == NOT_LEARNT || (within && !read->mounts))
                         continue;
-                struct file *file = barren_get_file(barren, within ? barren_key_within(read, item->key) : item->key);
+                struct file *file = non_python_get_file(non_python,
+                                                        within ? non_python_key_within(read, item->key) : item->key);
                 if (!file)
                         continue;
                 file->is_known = true;
@@ -118,25 +119,25 @@ static void keep_what_was_learnt(struct find_barren *barren, const struct learni
         }
 }
 
-void find_barren_learn(struct find_barren *barren, pid_t pid)
+void find_non_python_learn(struct find_non_python *non_python, pid_t pid)
 {
         static const struct nsutil_work work = { .run = run_learning, .discard = discard_learning };
 
-        if (!barren || !barren->read || barren->read->pid != pid || find_now() < barren->learn_at)
+        if (!non_python || !non_python->read || non_python->read->pid != pid || find_now() < non_python->learn_at)
                 return;
         struct learning *learning = calloc(1, sizeof(*learning));
         if (!learning)
                 return;
         learning->pid = pid;
-        learning->may_be_python = barren->may_be_python;
-        list_unknown(barren, learning);
+        learning->may_be_python = non_python->may_be_python;
+        list_unknown(non_python, learning);
         if (learning->n == 0) {
                 discard_learning(learning);
                 return;
         }
         if (nsutil_attempt(pid, &work, learning) != 0)
                 return;
-        keep_what_was_learnt(barren, learning);
-        barren->learn_at = find_now() + LEARN_PART * learning->cpu_ns;
+        keep_what_was_learnt(non_python, learning);
+        non_python->learn_at = find_now() + LEARN_PART * learning->cpu_ns;
         discard_learning(learning);
 }

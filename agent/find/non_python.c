@@ -13,7 +13,7 @@
  * Overlays do not. Then a process could have another file there with the same inode, so what is learnt counts in its own
  * mount namespace only.
  */
-#include "agent/find/barren_internal.h"
+#include "agent/find/non_python_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,36 +33,36 @@
 /* Processes of a program that must have been no Python. */
 #define PROGRAM_ENOUGH 4
 
-int find_barren_new(find_file_fn may_be_python, struct find_barren **ret)
+int find_non_python_new(find_file_fn may_be_python, struct find_non_python **ret)
 {
-        struct find_barren *barren = calloc(1, sizeof(*barren));
+        struct find_non_python *non_python = calloc(1, sizeof(*non_python));
 
-        if (!barren)
+        if (!non_python)
                 return -ENOMEM;
-        barren->may_be_python = may_be_python;
-        if (getrandom(&barren->seed, sizeof(barren->seed), 0) != sizeof(barren->seed))
-                barren->seed = find_now();
-        *ret = barren;
+        non_python->may_be_python = may_be_python;
+        if (getrandom(&non_python->seed, sizeof(non_python->seed), 0) != sizeof(non_python->seed))
+                non_python->seed = find_now();
+        *ret = non_python;
         return 0;
 }
 
-static void forget_files(struct find_barren *barren)
+static void forget_files(struct find_non_python *non_python)
 {
         struct file *file, *next;
 
-        HASH_ITER(hh, barren->files, file, next) {
-                HASH_DEL(barren->files, file);
+        HASH_ITER(hh, non_python->files, file, next) {
+                HASH_DEL(non_python->files, file);
                 free(file);
         }
 }
 
-void find_barren_free(struct find_barren *barren)
+void find_non_python_free(struct find_non_python *non_python)
 {
-        if (!barren)
+        if (!non_python)
                 return;
-        forget_files(barren);
-        free(barren->read);
-        free(barren);
+        forget_files(non_python);
+        free(non_python->read);
+        free(non_python);
 }
 
 /* ---- what a process has mapped --------------------------------------------------------- */
@@ -105,20 +105,20 @@ static void run_maps_reading(void *job)
         read_maps(read);
 }
 
-static const struct maps_reading *read_code_in_time(struct find_barren *barren, pid_t pid)
+static const struct maps_reading *read_code_in_time(struct find_non_python *non_python, pid_t pid)
 {
         static const struct nsutil_work work = { .run = run_maps_reading, .discard = free };
-        struct maps_reading *read = barren->read ? barren->read : malloc(sizeof(*read));
+        struct maps_reading *read = non_python->read ? non_python->read : malloc(sizeof(*read));
 
-        barren->read = NULL;
+        non_python->read = NULL;
         if (!read)
                 return NULL;
         read->pid = pid;
         read->exe.stx_ino = 0;
         read->len = 0;
         if (nsutil_attempt(pid, &work, read) == 0)
-                barren->read = read;
-        return barren->read;
+                non_python->read = read;
+        return non_python->read;
 }
 
 /* ---- its files --------------------------------------------------------------------------- */
@@ -135,7 +135,7 @@ static const char *skip_fields(const char *at, const char *end, unsigned n)
  * Takes the next line that is about code of a file: "START-END PERM OFFSET MAJOR:MINOR INODE   PATH". False at the end.
  * The kernel writes a newline in a path as \012.
  */
-bool barren_take_line(const char **at, const char *end, struct line *ret)
+bool non_python_take_line(const char **at, const char *end, struct line *ret)
 {
         while (*at < end) {
                 const char *text = *at, *newline = memchr(text, '\n', (size_t)(end - text));
@@ -155,9 +155,10 @@ bool barren_take_line(const char **at, const char *end, struct line *ret)
         return false;
 }
 
-uint64_t barren_key_of(const struct find_barren *barren, const struct maps_reading *read, const struct line *line)
+uint64_t non_python_key_of(const struct find_non_python *non_python, const struct maps_reading *read,
+                           const struct line *line)
 {
-        uint64_t seed = barren->seed;
+        uint64_t seed = non_python->seed;
 
         if (line->inode == read->exe.stx_ino) {
                 uint64_t changed[] = { (uint64_t)read->exe.stx_ctime.tv_sec, read->exe.stx_ctime.tv_nsec };
@@ -168,45 +169,45 @@ uint64_t barren_key_of(const struct find_barren *barren, const struct maps_readi
 }
 
 /* The key of a program as such, apart from what its file holds. */
-static uint64_t key_of_program(const struct find_barren *barren, const struct statx *exe)
+static uint64_t key_of_program(const struct find_non_python *non_python, const struct statx *exe)
 {
         const uint64_t parts[] = { exe->stx_dev_major, exe->stx_dev_minor, exe->stx_ino,
                                    (uint64_t)exe->stx_ctime.tv_sec, exe->stx_ctime.tv_nsec };
 
-        return XXH3_64bits_withSeed(parts, sizeof(parts), barren->seed);
+        return XXH3_64bits_withSeed(parts, sizeof(parts), non_python->seed);
 }
 
 /* The key of a file that is known in the mount namespace of the process only. */
-uint64_t barren_key_within(const struct maps_reading *read, uint64_t key)
+uint64_t non_python_key_within(const struct maps_reading *read, uint64_t key)
 {
         return XXH3_64bits_withSeed(&read->mounts, sizeof(read->mounts), key);
 }
 
-static void forget_file(struct find_barren *barren, struct file *file)
+static void forget_file(struct find_non_python *non_python, struct file *file)
 {
-        HASH_DEL(barren->files, file);
+        HASH_DEL(non_python->files, file);
         free(file);
 }
 
 /* The file of @key. One that is new, or was not looked at for long, is added. NULL if memory ran out. */
-struct file *barren_get_file(struct find_barren *barren, uint64_t key)
+struct file *non_python_get_file(struct find_non_python *non_python, uint64_t key)
 {
         uint64_t now = find_now();
         struct file *file;
 
-        HASH_FIND(hh, barren->files, &key, sizeof(key), file);
+        HASH_FIND(hh, non_python->files, &key, sizeof(key), file);
         if (file && now < file->until)
                 return file;
         if (file)
-                forget_file(barren, file);
-        if (HASH_COUNT(barren->files) >= FIND_BARREN_FILES_MAX)
-                forget_files(barren);
+                forget_file(non_python, file);
+        if (HASH_COUNT(non_python->files) >= FIND_NON_PYTHON_FILES_MAX)
+                forget_files(non_python);
         file = calloc(1, sizeof(*file));
         if (!file)
                 return NULL;
         file->key = key;
         file->until = now + KNOWN_NS;
-        HASH_ADD(hh, barren->files, key, sizeof(key), file);
+        HASH_ADD(hh, non_python->files, key, sizeof(key), file);
         if (file->hh.tbl)
                 return file;
         free(file);
@@ -214,66 +215,68 @@ struct file *barren_get_file(struct find_barren *barren, uint64_t key)
 }
 
 /* What is known of a file, which has @key. NULL: nothing. */
-const struct file *barren_get_known(const struct find_barren *barren, const struct maps_reading *read, uint64_t key)
+const struct file *non_python_get_known(const struct find_non_python *non_python, const struct maps_reading *read,
+                                        uint64_t key)
 {
-        const uint64_t keys[] = { key, barren_key_within(read, key) };
+        const uint64_t keys[] = { key, non_python_key_within(read, key) };
         struct file *file = NULL;
 
         for (size_t i = 0; i < (read->mounts ? 2 : 1); i++) {
-                HASH_FIND(hh, barren->files, &keys[i], sizeof(keys[i]), file);
+                HASH_FIND(hh, non_python->files, &keys[i], sizeof(keys[i]), file);
                 if (file && file->is_known && find_now() < file->until)
                         return file;
         }
         return NULL;
 }
 
-static void note_met(struct find_barren *barren, uint64_t key)
+static void note_met(struct find_non_python *non_python, uint64_t key)
 {
-        struct file *file = barren_get_file(barren, key);
+        struct file *file = non_python_get_file(non_python, key);
 
         if (file)
                 file->met++;
 }
 
-bool find_barren_has(struct find_barren *barren, pid_t pid)
+bool find_non_python_has(struct find_non_python *non_python, pid_t pid)
 {
-        const struct maps_reading *read = barren ? read_code_in_time(barren, pid) : NULL;
+        const struct maps_reading *read = non_python ? read_code_in_time(non_python, pid) : NULL;
         bool all = true, has_exe = false;
         struct line line;
 
         if (!read)
                 return false;
-        for (const char *at = read->text, *end = at + read->len; barren_take_line(&at, end, &line);) {
-                uint64_t key = barren_key_of(barren, read, &line);
-                const struct file *known = barren_get_known(barren, read, key);
+        for (const char *at = read->text, *end = at + read->len; non_python_take_line(&at, end, &line);) {
+                uint64_t key = non_python_key_of(non_python, read, &line);
+                const struct file *known = non_python_get_known(non_python, read, key);
 
                 if (!known)
-                        note_met(barren, key);
+                        note_met(non_python, key);
                 has_exe |= line.inode == read->exe.stx_ino;
                 all = all && known && !known->may_be_python;
         }
         if (!all || !has_exe)
                 return false;
-        note_met(barren, key_of_program(barren, &read->exe));
+        note_met(non_python, key_of_program(non_python, &read->exe));
         return true;
 }
 
-bool find_barren_has_program(struct find_barren *barren, pid_t pid)
+bool find_non_python_has_program(struct find_non_python *non_python, pid_t pid)
 {
         struct statx exe;
 
-        if (!barren || !look_at_program(pid, &exe))
+        if (!non_python || !look_at_program(pid, &exe))
                 return false;
-        const struct file *file = barren_get_file(barren, key_of_program(barren, &exe));
+        const struct file *file = non_python_get_file(non_python, key_of_program(non_python, &exe));
 
         return file && !file->may_be_python && file->met >= PROGRAM_ENOUGH;
 }
 
-void find_barren_forget_program(struct find_barren *barren, pid_t pid)
+void find_non_python_forget_program(struct find_non_python *non_python, pid_t pid)
 {
         struct statx exe;
-        struct file *file = barren && look_at_program(pid, &exe) ? barren_get_file(barren, key_of_program(barren, &exe))
-                                                                 : NULL;
+        struct file *file = non_python && look_at_program(pid, &exe)
+                                    ? non_python_get_file(non_python, key_of_program(non_python, &exe))
+                                    : NULL;
 
         if (!file)
                 return;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel reports of processes, before anything is read of them. */
 #include "agent/find/internal.h"
+#include "agent/find/programs.h"
 #include "agent/find/scan.h"
-#include "agent/find/usual.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,11 +14,11 @@ struct hearing {
 };
 
 /* Children of a process that is no Python are no Python until they execute one. */
-static bool is_child_usual(const struct visit *visit, pid_t parent)
+static bool is_child_of_other(const struct visit *visit, pid_t parent)
 {
         const struct find_entry *entry = find_known_get(visit->find, parent);
 
-        return entry && (entry->is_usual || entry->is_no_python);
+        return entry && (entry->is_other_program || entry->is_no_python);
 }
 
 /*
@@ -31,8 +31,8 @@ static void set_first_look(const struct visit *visit, struct find_entry *entry)
         const struct find *find = visit->find;
         uint64_t delay = find->muted_for > find->first_look ? 0 : find->first_look;
 
-        if (entry->is_usual)
-                delay = FIND_USUAL_LOOK_NS;
+        if (entry->is_other_program)
+                delay = FIND_PROGRAMS_LOOK_NS;
         entry->look_at = visit->now + (find_entry_is_reported(entry) ? 0 : delay);
         if (!find_entry_is_reported(entry))
                 entry->open_at = entry->look_at;
@@ -42,14 +42,14 @@ static void note_birth(const struct visit *visit, struct find_entry *entry, cons
 {
         entry->born_at = birth->at;
         entry->threaded = false;
-        entry->is_usual = is_child_usual(visit, birth->parent);
+        entry->is_other_program = is_child_of_other(visit, birth->parent);
 }
 
 static void note_exec(const struct visit *visit, struct find_entry *entry, const struct find_news *news)
 {
         memcpy(entry->program, news->name, sizeof(entry->program));
         entry->threaded = entry->is_no_python = false;
-        entry->is_usual = find_usual_is_other(visit->find->usual, entry->program);
+        entry->is_other_program = find_programs_is_other(visit->find->programs, entry->program);
 }
 
 /* Gets a birth or an exec. */
