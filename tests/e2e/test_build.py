@@ -75,7 +75,7 @@ def tree(tmp_path_factory):
 def sources(tree):
     """All that the program is compiled from."""
     return {str(file.relative_to(tree.path)) for folder in ("agent", "nsutil", "elfsym", "pystack")
-            for file in (tree.path / folder).rglob("*.c")} | {"build/gen/pprof.pb-c.c"}
+            for file in (tree.path / folder).rglob("*.c")} | {"build/gen/pprof.pb-c.c", "build/gen/push.pb-c.c"}
 
 
 def test_nothing_is_built_twice(tree):
