@@ -26,7 +26,9 @@ def test_callers_are_folded_as_check_does(tmp_path, base):
     new = profiles.write(tmp_path / "new.json", *runs(slower("lib.py:escape", 100)))
     text = diff(base, new)
     checked = podflame("check", "--base", base, "--new", new).stdout
-    assert text.partition("\n\n")[0] == checked.partition("\n\n")[0].removeprefix("regression: ")
+    first, grown = checked.partition("\n\n")[0].removeprefix("regression: ").split("\n", 1)
+    assert first == "2 functions grew: they take larger shares of the judged time"
+    assert text.partition("\n\n")[0] == "2 functions grew\n" + grown
     assert "lib.py:escape\n" in text and "functions grew by this)" in text
     told = json.loads(diff(base, new, "-f", "json"))
     assert [cause["function"] for cause in told["causes"]] == ["lib.py:escape"] and "verdict" not in told
