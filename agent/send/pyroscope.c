@@ -263,14 +263,27 @@ static bool read_number(const char **at, const char *end, size_t *ret)
         return digits > 0;
 }
 
+/* Where the text of a JSON answer's message begins. NULL: it has none. */
+static const char *get_message_text(const char *answer, const char *end)
+{
+        static const char key[] = "\"message\"";
+        const char *at = memmem(answer, (size_t)(end - answer), key, strlen(key));
+
+        if (!at)
+                return NULL;
+        for (at += strlen(key); at < end && strchr(" :", *at) && *at; at++)
+                ;
+        return at < end && *at == '"' ? at + 1 : NULL;
+}
+
 /* The number of errors in an answer: it is told if there are several. */
 static size_t count_errors(const char *answer, const char *end)
 {
-        static const char message[] = "\"message\":\"", errors[] = " errors: ";
-        const char *at = memmem(answer, (size_t)(end - answer), message, strlen(message));
+        static const char errors[] = " errors: ";
+        const char *at = get_message_text(answer, end);
         size_t n;
 
-        if (!at || (at += strlen(message), !read_number(&at, end, &n)) || (size_t)(end - at) < strlen(errors) ||
+        if (!at || !read_number(&at, end, &n) || (size_t)(end - at) < strlen(errors) ||
             memcmp(at, errors, strlen(errors)) != 0)
                 return 1;
         return n;

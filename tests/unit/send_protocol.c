@@ -488,6 +488,8 @@ Test(send_protocol, pyroscope_names_what_has_failed)
                 { "{\"code\":\"unknown\",\"message\":\"" NAMED("3") "\"}", 1, 3, 3 },
                 { "{\"code\":\"unknown\",\"message\":\"2 errors: " NAMED("12") "; " NAMED("3") "\"}", 2, 12, 3 },
                 { "{\"code\":\"unknown\",\"message\":\"3 errors: " NAMED("12") "; " NAMED("3") "\"}", 0, 0, 0 },
+                { "{\"code\": \"unknown\", \"message\": \"2 errors: " NAMED("12") "; " NAMED("3") "\"}", 2, 12, 3 },
+                { "{\"code\": \"unknown\", \"message\": \"3 errors: " NAMED("12") "; " NAMED("3") "\"}", 0, 0, 0 },
                 { "{\"code\":\"unknown\",\"message\":\"2 errors: gzip: bad header; " NAMED("3") "\"}", 0, 0, 0 },
                 { "{\"code\":\"unknown\",\"message\":\"2 errors: " NAMED("3") "; " NAMED("3") "\"}", 0, 0, 0 },
                 { "{\"code\":\"unknown\",\"message\":\"" NAMED("3") "; " NAMED("4") "\"}", 0, 0, 0 },
