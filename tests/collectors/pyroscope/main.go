@@ -48,12 +48,20 @@ type pusher struct {
 	out  *json.Encoder
 }
 
-func parse(packed []byte) (*googlev1.Profile, error) {
-	reader, err := gzip.NewReader(bytes.NewReader(packed))
+// A profile may be packed by itself, or with the whole push.
+func unpack(profile []byte) ([]byte, error) {
+	if !bytes.HasPrefix(profile, []byte{0x1f, 0x8b}) {
+		return profile, nil
+	}
+	reader, err := gzip.NewReader(bytes.NewReader(profile))
 	if err != nil {
 		return nil, err
 	}
-	plain, err := io.ReadAll(reader)
+	return io.ReadAll(reader)
+}
+
+func parse(packed []byte) (*googlev1.Profile, error) {
+	plain, err := unpack(packed)
 	if err != nil {
 		return nil, err
 	}
