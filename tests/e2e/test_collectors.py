@@ -21,7 +21,8 @@ from program import eventually
 from skips import must_skip
 from testbed import tools
 
-OPTIONS = ("--window", "1s", "--rate", 500)
+RATE = 500
+OPTIONS = ("--window", "1s", "--rate", RATE)
 SECONDS = 30
 SHARES = {"hot": 0.7, "warm": 0.2, "cold": 0.1}
 
@@ -107,9 +108,9 @@ def test_pyroscope_understands_what_it_is_pushed(start, tmp_path):
         leaves = Counter()
         for one in messages(printed):
             assert one["labels"]["__name__"] == "process_cpu" and one["labels"]["service_name"] == "split.py"
-            assert one["types"][0] == "samples/count"
+            assert one["types"] == ["cpu/nanoseconds"]
             for sample in one["samples"]:
-                leaves[sample["stack"][0]["function"]] += sample["values"][0]
+                leaves[sample["stack"][0]["function"]] += round(sample["values"][0] * RATE / 1e9)
                 assert all(frame["line"] > 0 for frame in sample["stack"] if frame["file"]), sample
         truth.assert_shares(leaves, SHARES)
 
@@ -135,7 +136,7 @@ def test_the_pyroscope_server_answers_with_what_it_was_pushed(start, tmp_path):
         assert "does not take profiles" not in pusher.stderr and "refused" not in pusher.stderr
         total, leaves = server.render(**labels)
         assert 0.9 * inner - 0.1 <= total / 1e9 <= 1.05 * outer + 0.1, "it had %.2f to %.2f s" % (inner, outer)
-        period = 1e9 / 500
+        period = 1e9 / RATE
         assert sum(leaves.values()) == total, "the tree is whole"
         truth.assert_shares({name: round(value / period) for name, value in leaves.items()}, SHARES)
         assert server.render(service_name="another")[0] == 0
