@@ -241,6 +241,7 @@ static int list_processes(const struct ps_config *ps, const struct find_rules *r
 
         config.rules = rules;
         config.read_unselected = true;
+        config.once = true;
         int status = finding_open_with(config, &ps->finding, &usage, &find);
         if (status != GO_ON)
                 return status;

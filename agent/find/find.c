@@ -89,6 +89,7 @@ int find_open_with(const struct find_config *config, const struct find_ops *ops,
         find->rules = config->rules;
         find->min_age = config->min_age_ms * UINT64_C(1000000);
         find->slice = config->slice_ms * UINT64_C(1000000);
+        find->once = config->once;
         find->first_look = config->at_once ? FIND_LOOK_AT_ONCE_NS : FIND_FIRST_LOOK_NS;
         find->show_unselected = config->show_unselected;
         find->read_unselected = config->read_unselected;

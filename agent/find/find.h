@@ -137,6 +137,7 @@ struct find_config {
         bool follow;          /* get births and execs from the kernel, if it allows that */
         /* find_scan() returns after this time, and the next call goes on at once; 0: it returns when it is done */
         unsigned slice_ms;
+        bool once;    /* there is one scan only: who has no name by then is reported without it */
         bool at_once; /* look at a process right after its birth or exec, not 5 ms later: this costs one look more */
 };
 

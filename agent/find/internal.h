@@ -104,6 +104,7 @@ struct find {
         uint64_t scan;
         uint64_t full_at; /* ns since boot: when to scan all processes */
         uint64_t slice;   /* the most ns that a scan takes; 0: no limit */
+        bool once;        /* nobody scans again */
         size_t starved;   /* number of entries with @starved */
 };
 

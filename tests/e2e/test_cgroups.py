@@ -6,7 +6,6 @@ import json
 import pathlib
 import secrets
 import subprocess
-import time
 
 import pytest
 
@@ -67,7 +66,6 @@ def pythons_in(base, paths):
             processes[path] = subprocess.Popen(command, stdout=subprocess.PIPE)
         for process in processes.values():
             process.stdout.readline()
-        time.sleep(1.1)  # a pod's process that is younger, and has no name yet, is left for the next look
         yield {path: process.pid for path, process in processes.items()}
     finally:
         for process in processes.values():

@@ -218,14 +218,14 @@ Test(find_names, mounts_cut_anywhere)
 #define LIST                                                                       \
         "[{\"id\":\"" OTHER "\",\"names\":[\"db\"]},"                              \
         "{\"id\":\"" ID "\",\"names\":[\"web\",\"x\"],\"image\":\"4bb46517cac3\"," \
-        "\"metadata\":\"{\\\"image-name\\\":\\\"docker.io/library/shop:1\\\",\\\"name\\\":\\\"web\\\"}\"}]"
+        "\"metadata\":\"{\\\"image-name\\\":\\\"registry.example/shop:1\\\",\\\"name\\\":\\\"web\\\"}\"}]"
 
 Test(find_names, podman)
 {
         put("overlay-containers/containers.json", LIST);
         struct find_names names = ask(ID, "");
         cr_expect_str_eq(names.name, "web");
-        cr_expect_str_eq(names.image, "docker.io/library/shop:1");
+        cr_expect_str_eq(names.image, "registry.example/shop:1");
         names = ask(OTHER, "");
         cr_expect_str_eq(names.name, "db");
         cr_expect_str_eq(names.image, "");
@@ -236,7 +236,7 @@ Test(find_names, podman_with_another_storage_driver)
         put("vfs-containers/containers.json", LIST);
         struct find_names names = ask(ID, "");
         cr_expect_str_eq(names.name, "web");
-        cr_expect_str_eq(names.image, "docker.io/library/shop:1");
+        cr_expect_str_eq(names.image, "registry.example/shop:1");
 }
 
 Test(find_names, podman_run_rm)
@@ -245,7 +245,7 @@ Test(find_names, podman_run_rm)
         put("overlay-containers/volatile-containers.json", LIST);
         struct find_names names = ask(ID, "");
         cr_expect_str_eq(names.name, "web");
-        cr_expect_str_eq(names.image, "docker.io/library/shop:1");
+        cr_expect_str_eq(names.image, "registry.example/shop:1");
 }
 
 Test(find_names, the_sources_that_are_here_are_told)

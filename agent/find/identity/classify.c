@@ -100,7 +100,7 @@ static void report_process(struct find *find, struct find_entry *entry, const st
         int r = find_identify(find, entry->pid, &process);
         bool young = now < entry->since + YOUNG_NS;
         bool other = r || process.start_time != entry->start_time || has_ended(found->pidfd);
-        bool nameless = !other && !find_entry_is_reported(entry) && is_nameless_yet(&process, young);
+        bool nameless = !other && !find->once && !find_entry_is_reported(entry) && is_nameless_yet(&process, young);
 
         if (other || nameless || (found->py && !process.selected && !find->read_unselected)) {
                 find->ops->close(found->py);
