@@ -29,6 +29,15 @@ PAUSE = "podflame.test/pause:1"
 
 NEEDED = r"\./(bin|sbin|lib|lib64|usr/(s?bin/(python3[.0-9]*|sh|dash|sleep)|lib/python3.*|lib/[^/]*-linux-gnu/[^/]*|lib64/.*))$"
 
+# What containerd's CRI plug-in needs on a machine without AppArmor, huge pages and CAP_SYS_RESOURCE.
+CRI = """[plugins."io.containerd.grpc.v1.cri"]
+sandbox_image = "{pause}"
+disable_apparmor = true
+disable_hugetlb_controller = true
+tolerate_missing_hugetlb_controller = true
+restrict_oom_score_adj = true
+"""
+
 CONFIG = """
 version = 2
 root = "{home}/root"
@@ -36,13 +45,7 @@ state = "{home}/run/containerd"
 disabled_plugins = ["io.containerd.internal.v1.opt"]
 [grpc]
 address = "{home}/socket"
-[plugins."io.containerd.grpc.v1.cri"]
-sandbox_image = "{pause}"
-disable_apparmor = true
-disable_hugetlb_controller = true
-tolerate_missing_hugetlb_controller = true
-restrict_oom_score_adj = true
-[plugins."io.containerd.grpc.v1.cri".cni]
+""" + CRI + """[plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "{home}/cni"
 conf_dir = "{home}/cni"
 """

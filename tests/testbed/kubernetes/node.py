@@ -3,6 +3,7 @@
 
 import json
 
+from ..kubelet import CRI
 from .control import DNS_ADDRESS
 from .machine import ADDRESS, NAME
 from .oci import PAUSE
@@ -16,13 +17,7 @@ MANIFESTS = "/var/lib/kubelet/manifests"
 CONTAINERD = """
 version = 2
 disabled_plugins = ["io.containerd.internal.v1.opt"]
-[plugins."io.containerd.grpc.v1.cri"]
-sandbox_image = "{pause}"
-disable_apparmor = true
-disable_hugetlb_controller = true
-tolerate_missing_hugetlb_controller = true
-restrict_oom_score_adj = true
-[plugins."io.containerd.grpc.v1.cri".cni]
+""" + CRI + """[plugins."io.containerd.grpc.v1.cri".cni]
 bin_dir = "/usr/lib/cni"
 conf_dir = "{home}/cni"
 """
