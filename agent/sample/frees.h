@@ -24,9 +24,10 @@ struct frees {
         enum frees_state state;
         int fds[FREES_THREADS_MAX];
         unsigned n;
-        uint64_t function; /* the address of what frees code objects; 0: not known yet */
-        uint64_t due_ns;   /* when to count, or to judge what was counted (CLOCK_MONOTONIC) */
-        uint64_t pause_ns; /* the last pause */
+        uint64_t function;                /* the address of what frees code objects; 0: not known yet */
+        uint64_t due_ns;                  /* when to count, or to judge what was counted (CLOCK_MONOTONIC) */
+        uint64_t pause_ns;                /* the last pause */
+        uint64_t judged_ns, judged_count; /* when it was judged last, and what was counted by then */
 };
 
 /* Asks the decoder to begin or to end counting, if it is time to. The target's lock is held. */
