@@ -190,12 +190,16 @@ struct compare_judgement {
         struct compare_cause *causes;
         size_t causes_n;
         size_t regressions; /* number of functions, without allowed ones */
+        bool futile;        /* inconclusive, and more runs cannot change that: no function's share could grow */
         size_t blind;       /* number of functions that could have grown unnoticed, more than promised */
         const struct compare_function *weakest; /* the worst of those; NULL: there is none */
         enum compare_measure weakest_measure;
         double more; /* factor of samples that would be enough; 1 if these are */
         size_t runs; /* how many runs a side would be enough of the same length, about; 0: of no use, or not known */
 };
+
+/* Whether a side has too few samples for a word about its functions. */
+bool compare_has_few_samples(const struct compare_result *comparison);
 
 /* Judges by @comparison's criteria. Allowed functions are ignored. @ret refers to @comparison. */
 int compare_judge(const struct compare_result *comparison, struct compare_judgement *ret);

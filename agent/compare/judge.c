@@ -89,6 +89,14 @@ static enum compare_verdict decide_verdict(const struct compare_result *c, const
         return COMPARE_PASS;
 }
 
+/* With fewer samples of a side nothing can be said of its functions. */
+#define SAMPLES_FEW 100
+
+bool compare_has_few_samples(const struct compare_result *comparison)
+{
+        return comparison->samples[COMPARE_BASE] < SAMPLES_FEW || comparison->samples[COMPARE_NEW] < SAMPLES_FEW;
+}
+
 int compare_judge(const struct compare_result *comparison, struct compare_judgement *ret)
 {
         struct compare_judgement judgement = { .more = 1 };
@@ -109,6 +117,8 @@ int compare_judge(const struct compare_result *comparison, struct compare_judgem
                 return r;
         }
         judgement.verdict = decide_verdict(comparison, &judgement);
+        judgement.futile = judgement.verdict == COMPARE_INCONCLUSIVE && !judgement.weakest &&
+                           !compare_has_few_samples(comparison);
         if (judgement.weakest)
                 judgement.runs = count_runs_needed(comparison, &judgement);
         *ret = judgement;

@@ -124,8 +124,11 @@ def test_tests_of_one_side_are_left_out_and_told(dirs):
     (dirs / "base/test_it.py").write_text((SUITE % "True").replace("def test_sometimes", "def helper"))
     done = check(dirs, "--budget", "240s", "--rate", "1000", "-f", "json", command=PYTEST)
     report = json.loads(done.stdout)
-    assert report["verdict"] in ("pass", "inconclusive"), report["sentence"]
-    assert report["scope"]["left_out"]["one_sided"]["new"] > 0.2 * report["scope"]["all"]["new"]
+    assert report["verdict"] == "inconclusive", report["sentence"]
+    # One function has all that is judged: more runs would not tell more.
+    assert "nothing to judge" in report["sentence"] and report["base"]["runs"] <= 6, report
+    # Both tests do the same work. How long pytest itself takes differs from machine to machine.
+    assert report["scope"]["left_out"]["one_sided"]["new"] > 0.8 * report["scope"]["judged"]["new"], report["scope"]
 
 
 @pytest.mark.parametrize("budget, left_out", [("5s", 0), ("10m", 1)])

@@ -298,7 +298,9 @@ static int report_verdict(struct checking *c)
 static int judge_and_report(struct checking *c)
 {
         judging_run(&c->config.judging, &c->judging);
-        if (c->look_again && (c->judging.verdict == COMPARE_INCONCLUSIVE || c->judging.spoiled))
+        bool untold = c->judging.verdict == COMPARE_INCONCLUSIVE && !c->judging.judgement.futile;
+
+        if (c->look_again && (untold || c->judging.spoiled))
                 return RUNNING_GO_ON;
         return c->config.save && c->judging.no_baseline ? keep_first_profiles(c) : report_verdict(c);
 }

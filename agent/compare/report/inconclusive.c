@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* With fewer samples of a side nothing can be said of its functions. */
-#define SAMPLES_FEW 100
 /* From this phi on most of the error is noise between runs, which longer runs do not lessen. */
 #define PHI_BETWEEN_RUNS 2
 /* A growth of more than this many times the share is no figure that tells anything. */
@@ -53,9 +51,9 @@ static char *say_what_helps(const struct compare_result *c, const struct compare
 
 char *report_inconclusive(const struct compare_result *c, const struct compare_judgement *j)
 {
-        if (c->samples[COMPARE_BASE] < SAMPLES_FEW || c->samples[COMPARE_NEW] < SAMPLES_FEW)
+        if (compare_has_few_samples(c))
                 return say_few_samples(c);
-        if (!j->weakest)
+        if (j->futile)
                 return strdup("no function has a share that could grow: there is nothing to judge");
 
         const struct compare_change *weak = &j->weakest->by[j->weakest_measure];
