@@ -70,7 +70,7 @@ cluster_packages := golang-go mmdebstrap gcc libc6-dev binutils python3 python3-
 .PHONY: test-cluster
 test-cluster: all ## podflame by kubectl and by helm on a real Kubernetes: an hour the first time, as root
 	$(Q).ci/packages $(cluster_packages)
-	$(Q)tests/testbed/kubernetes/programs.py && tests/testbed/tools.py helm && tests/testbed/images.py bookworm bookworm-podflame
+	$(Q)tests/testbed/kubernetes/programs.py && tests/testbed/tools.py helm pyroscope-server && tests/testbed/images.py bookworm bookworm-podflame
 	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider tests/cluster $(PYTEST)
 
 test-pods: all ## names of pods that containerd's CRI plug-in makes

@@ -45,6 +45,10 @@ class Pyroscope:
 
     def get(self, path, **query):
         url = self.url + path + ("?" + urllib.parse.urlencode(query) if query else "")
+        return self.fetch(url)
+
+    @staticmethod
+    def fetch(url):
         with urllib.request.urlopen(url, timeout=MARGIN_SECONDS) as answer:
             return answer.read()
 

@@ -88,7 +88,10 @@ class Cluster:
     def add_images(self):
         wait(self.machine.path(node.RUNTIME).exists, START_SECONDS, lambda: self.words("containerd"))
         for archive in oci.archives(self.home / "images"):
-            self.machine.run("ctr", "--namespace", "k8s.io", "images", "import", archive)
+            self.add_image(archive)
+
+    def add_image(self, archive):
+        self.machine.run("ctr", "--namespace", "k8s.io", "images", "import", archive)
 
     # ---- what is done with it
 

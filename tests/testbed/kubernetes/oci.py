@@ -63,8 +63,9 @@ def python(path):
           {"Cmd": ["python3", "split.py"], "WorkingDir": "/app", "Env": [SEARCH, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUTF8=1"]})
 
 
-def coredns(path, program):
-    write(path, COREDNS, [layer_of_files({"coredns": program})], {"Entrypoint": ["/coredns"]})
+def of_program(path, name, program):
+    """An image of a program that needs nothing else, as Go builds them."""
+    write(path, name, [layer_of_files({"program": program})], {"Entrypoint": ["/program"]})
 
 
 def tag_of_podflame():
@@ -88,6 +89,7 @@ def archives(folder):
     """All of them, as files in @folder."""
     folder.mkdir()
     program = programs.coredns()
-    for name, make in (("pause", pause), ("python", python), ("podflame", podflame), ("coredns", lambda path: coredns(path, program))):
+    for name, make in (("pause", pause), ("python", python), ("podflame", podflame),
+                       ("coredns", lambda path: of_program(path, COREDNS, program))):
         make(folder / name)
         yield folder / name
