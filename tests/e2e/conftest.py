@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import signal
+import subprocess
 import sys
 import textwrap
 
@@ -26,7 +27,17 @@ WITH_TOOLS = ("test_manifests", "test_collectors", "test_pods")
 TARGETS = PROJECT / "tests/targets"
 
 
+def end_failed(exit_):
+    """`with Popen` waits for its process, also for one that runs without end and whose test has just failed."""
+    def end(process, kind, *error):
+        if kind is not None:
+            process.kill()
+        exit_(process, kind, *error)
+    return end
+
+
 def pytest_configure(config):
+    subprocess.Popen.__exit__ = end_failed(subprocess.Popen.__exit__)
     # A system call that an agent or a collector should not need ends it, and so the test.
     os.environ.setdefault("PODFLAME_CONFINE", "kill")
     # A test's own make is nobody's part: the jobs and the settings of the make that runs the tests are not for it.
