@@ -76,9 +76,11 @@ struct sample_config {
 
 /*
  * The share of one CPU that mode wall may take to read the kernel's records of switches, which are those of the whole
- * machine. If they take more, sampler_check() goes over to the timer.
+ * machine. If they take more, or records are lost before more than this part of looks, sampler_check() goes over to the
+ * timer.
  */
 #define SAMPLE_SWITCH_SHARE 0.05
+#define SAMPLE_SWITCH_LOSSES 0.25
 
 struct sampler;
 
@@ -121,7 +123,9 @@ struct sampler_memory sampler_memory(const struct sampler *sampler);
 struct sampler_health {
         uint64_t lost;     /* ticks that the kernel had no room for */
         unsigned stalled;  /* checks in a row that have found ticks waiting for a reader that had not moved */
-        double too_costly; /* this check has gone over to the timer: what switches took, as a share of a CPU; else 0 */
+        /* If this check has gone over to the timer, what for; else 0: */
+        double too_costly; /* what reading records of switches took, as a share of a CPU */
+        double too_many;   /* the part of looks before which records were lost, since there were too many */
 };
 
 /*

@@ -345,7 +345,7 @@ void sampler_check(struct sampler *s, struct sampler_health *ret)
 {
         pthread_mutex_lock(&s->engine);
         s->tick->check(s->tick_state, ret);
-        if (ret->too_costly > 0 && (s->closing || !go_over_to_timer(s)))
-                ret->too_costly = 0;
+        if ((ret->too_costly > 0 || ret->too_many > 0) && (s->closing || !go_over_to_timer(s)))
+                ret->too_costly = ret->too_many = 0;
         pthread_mutex_unlock(&s->engine);
 }

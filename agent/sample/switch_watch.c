@@ -18,12 +18,13 @@ struct switch_watch {
         struct sampler *sampler;
         struct post post;
         _Atomic bool stop, reopen;
-        _Atomic uint64_t turns;   /* the number of times that the rings were emptied */
-        uint64_t turns_seen;      /* @turns at the last check */
-        unsigned stalled;         /* checks in a row in which @turns had not moved */
-        _Atomic uint64_t took_ns; /* the CPU time that reading records has taken */
-        uint64_t took_seen_ns;    /* @took_ns when switch_watch_cost() was last called */
-        uint64_t cost_at_ns;      /* when that was (CLOCK_MONOTONIC) */
+        _Atomic uint64_t turns;              /* the number of times that the rings were emptied */
+        uint64_t turns_seen;                 /* @turns at the last check */
+        unsigned stalled;                    /* checks in a row in which @turns had not moved */
+        _Atomic uint64_t took_ns;            /* the CPU time that reading records has taken */
+        uint64_t took_seen_ns;               /* @took_ns when switch_watch_cost() was last called */
+        uint64_t cost_at_ns;                 /* when that was (CLOCK_MONOTONIC) */
+        _Atomic unsigned looks, lossy_looks; /* since switch_watch_losses() was last called; with records lost before */
         struct jitter jitter;
         struct switch_rings rings;
         struct switch_records records;
@@ -92,6 +93,8 @@ static bool serve_targets(struct switch_watch *w, uint64_t now)
         if (!post_leave(&w->post))
                 return false;
         switch_records_drop(&w->records, n);
+        atomic_fetch_add(&w->looks, 1);
+        atomic_fetch_add(&w->lossy_looks, w->records.lost);
         w->records.lost = false;
         return true;
 }
@@ -241,6 +244,17 @@ unsigned switch_watch_check(struct switch_watch *w)
         w->stalled = turns == w->turns_seen ? w->stalled + 1 : 0;
         w->turns_seen = turns;
         return w->stalled;
+}
+
+/* Of fewer looks a part tells nothing. */
+#define LOOKS_MIN 8
+
+double switch_watch_losses(struct switch_watch *w)
+{
+        if (!w)
+                return 0;
+        unsigned looks = atomic_exchange(&w->looks, 0), lossy = atomic_exchange(&w->lossy_looks, 0);
+        return looks < LOOKS_MIN ? 0 : (double)lossy / (double)looks;
 }
 
 double switch_watch_cost(struct switch_watch *w)

@@ -31,6 +31,9 @@ void switch_watch_reopen(struct switch_watch *watch);
 /* The share of a CPU that reading records has taken since the last call. Accepts NULL: 0. */
 double switch_watch_cost(struct switch_watch *watch);
 
+/* The part of looks since the last call before which records were lost: rings were full. Accepts NULL: 0. */
+double switch_watch_losses(struct switch_watch *watch);
+
 /* How often in a row this was called and the thread had not moved since. Accepts NULL: 0. */
 unsigned switch_watch_check(struct switch_watch *watch);
 

@@ -294,16 +294,36 @@ static void count_present_wait(struct target *t, struct member *m)
                 put_wait_samples(t, m, &w->own, true);
 }
 
+/* Until when it is known what the thread did, or what is told of it. */
+static uint64_t last_known(const struct target *t, const struct member *m)
+{
+        return m->switches.told_ns > t->switches.upto_ns ? m->switches.told_ns : t->switches.upto_ns;
+}
+
+/* The CPU time of the process for which records are lost, about: since the last tick, or since others were lost. */
+static uint64_t take_lost_cpu(struct target *t)
+{
+        struct target_switches *w = &t->switches;
+        uint64_t since = w->lost_cpu_ns > w->cpu_ns ? w->lost_cpu_ns : w->cpu_ns;
+
+        w->lost_cpu_ns = account_read(&t->account);
+        return w->lost_cpu_ns - since;
+}
+
 void switches_lose(struct target *t, uint64_t now)
 {
+        uint64_t unknown_ns = 0, cpu_ns = take_lost_cpu(t);
+
         for (struct member *m = t->members; m; m = m->hh.next) {
                 count_present_wait(t, m);
-                if (switches_is_waiting(m))
-                        lengthen_wait(t, m, now, false);
                 m->switches.own = (struct switch_waits){ 0 };
-                if (m->switches.state != SWITCH_ENDED)
-                        enter_state(t, m, SWITCH_UNKNOWN, now);
+                if (m->switches.state == SWITCH_ENDED)
+                        continue;
+                if (m->switches.is_python && last_known(t, m) < now)
+                        unknown_ns += now - last_known(t, m);
+                enter_state(t, m, SWITCH_UNKNOWN, now);
         }
+        profile_counters(t->profile)->accounted_ns += unknown_ns > cpu_ns ? unknown_ns - cpu_ns : 0;
         t->switches.relist = t->switches.unread = true;
         t->switches.upto_ns = now;
 }

@@ -58,6 +58,7 @@ struct target_switches {
         bool unread;                 /* there are waits without a stack */
         bool strangers;              /* there are threads of which no Python is known */
         uint64_t cpu_ns;             /* the CPU time that ticks stand for */
+        uint64_t lost_cpu_ns;        /* the CPU time when records were last lost */
         int64_t excess_ns;           /* as a member's, of ticks; may be negative */
         struct switch_waits orphans; /* short waits of threads that have ended */
 };
@@ -67,7 +68,10 @@ struct target_switches {
 /* Applies @n records of the target: by thread, and for each in the order of time. @now: no record before is missing. */
 void switches_apply(struct target *target, const struct perf_switch *records, size_t n, uint64_t now);
 
-/* Records were lost until @now: how long the present waits were is not known. */
+/*
+ * Records were lost until @now: how long the present waits were is not known. All time of threads since the last call that
+ * was no CPU time is accounted, and no sample stands for it.
+ */
 void switches_lose(struct target *target, uint64_t now);
 
 /*

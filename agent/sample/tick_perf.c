@@ -85,7 +85,9 @@ static void check_perf(void *state, struct sampler_health *ret)
         }
         ret->lost += tick->lost;
         double limit = tick->sampler->config.switch_share, cost = switch_watch_cost(tick->watch);
+        double losses = switch_watch_losses(tick->watch);
         ret->too_costly = cost > (limit > 0 ? limit : SAMPLE_SWITCH_SHARE) ? cost : 0;
+        ret->too_many = losses > SAMPLE_SWITCH_LOSSES ? losses : 0;
 }
 
 static void set_period(void *state)

@@ -168,10 +168,15 @@ void sampling_say_exceptions(struct sampler *sampler, const struct sample_target
 
 void sampling_check(struct sampler *sampler, struct sampler_health *ret)
 {
+        static const char timer[] = "from now on the timer tells how long waits are";
+
         sampler_check(sampler, ret);
-        if (ret->too_costly > 0)
-                say("mode wall: the kernel's records of this machine's switches take %.1f %% of a CPU to read: from "
-                    "now on "
-                    "the timer tells how long waits are",
-                    ret->too_costly * 100);
+        if (ret->too_many > 0)
+                say("mode wall: this machine switches threads so often that records of it were lost in %.0f %% of "
+                    "looks: "
+                    "%s",
+                    ret->too_many * 100, timer);
+        else if (ret->too_costly > 0)
+                say("mode wall: the kernel's records of this machine's switches take %.1f %% of a CPU to read: %s",
+                    ret->too_costly * 100, timer);
 }
