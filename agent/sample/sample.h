@@ -121,8 +121,8 @@ struct sampler_memory sampler_memory(const struct sampler *sampler);
 
 /* The state of the readers, since the sampler was opened. */
 struct sampler_health {
-        uint64_t lost;     /* ticks that the kernel had no room for */
-        unsigned stalled;  /* checks in a row that have found ticks waiting for a reader that had not moved */
+        uint64_t lost;    /* ticks that the kernel had no room for */
+        unsigned stalled; /* checks in a row that have found ticks waiting for a reader that had not moved */
         /* If this check has gone over to the timer, what for; else 0: */
         double too_costly; /* what reading records of switches took, as a share of a CPU */
         double too_many;   /* the part of looks before which records were lost, since there were too many */
