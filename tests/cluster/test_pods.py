@@ -59,7 +59,8 @@ def test_a_job_of_two_seconds(podflame):
                lambda: "the short job was seen: " + podflame.log())
     [series] = [s for s in podflame.series("night") if s["labels"]["pod"].startswith("blink-")]
     assert series["labels"]["workload"] in ("", "Job/blink")
-    assert 0.5 < series["cpu_seconds"] < 4
+    # Ten other pods that never rest share its CPUs.
+    assert 0.1 < series["cpu_seconds"] < 4
 
 
 def test_init_containers_and_ephemeral_containers(cluster, podflame):
@@ -89,7 +90,7 @@ def test_a_deployment_rolled_out_anew_keeps_one_container(cluster, podflame):
     eventually(lambda: {s["labels"]["pod"] for s in podflame.series("shop", workload="Deployment/web")} - before, 60,
                "the new pod is seen")
     groups = podflame.ask("groups?by=container&label.workload=Deployment/web")["groups"]
-    assert sorted(g["name"] for g in groups) == ["shop/Deployment/web/app", "shop/Deployment/web/proxy"]
+    assert sorted(g["value"] for g in groups) == ["shop/Deployment/web/app", "shop/Deployment/web/proxy"]
     services = {s["service"] for s in podflame.series("shop", workload="Deployment/web", container="shop/Deployment/web/app")}
     assert services == {"app"}
 

@@ -125,8 +125,11 @@ class Cluster:
                                     "--cacert", self.pki.path("ca.crt"), "-H", "Authorization: Bearer " + token, url, only=("net",)))
 
     def pod_name(self, namespace, app):
-        """The pod with that label."""
-        return self.get("-n", namespace, "pods", "-l", "app=" + app)["items"][0]["metadata"]["name"]
+        """The pod with that label, once it is made."""
+        def pods():
+            return self.get("-n", namespace, "pods", "-l", "app=" + app)["items"]
+        wait(pods, START_SECONDS, lambda: "no pod of %s is made" % app)
+        return pods()[0]["metadata"]["name"]
 
     def helm(self, *words):
         done = subprocess.run(self.client(tools.program("helm"), *words), capture_output=True, text=True)

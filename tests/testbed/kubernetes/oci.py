@@ -63,9 +63,14 @@ def python(path):
           {"Cmd": ["python3", "split.py"], "WorkingDir": "/app", "Env": [SEARCH, "PYTHONDONTWRITEBYTECODE=1", "PYTHONUTF8=1"]})
 
 
-def of_program(path, name, program):
-    """An image of a program that needs nothing else, as Go builds them."""
-    write(path, name, [layer_of_files({"program": program})], {"Entrypoint": ["/program"]})
+def of_program(path, name, program, below=()):
+    """An image of a program, as Go builds them: most need nothing of layers @below."""
+    write(path, name, [*below, layer_of_files({"program": program})], {"Entrypoint": ["/program"]})
+
+
+def debian():
+    """A layer with the C library, and what podflame needs besides."""
+    return images.tarball("bookworm-podflame").read_bytes()
 
 
 def tag_of_podflame():
@@ -81,7 +86,7 @@ def podflame(path):
         subprocess.run(["strip", str(folder / "podflame")], check=True)
         ours = layer_of_files({"usr/bin/podflame": folder / "podflame",
                                "usr/lib/podflame/healthcheck": PROJECT / "docker/healthcheck"})
-    write(path, "podflame:" + tag_of_podflame(), [images.tarball("bookworm-podflame").read_bytes(), ours],
+    write(path, "podflame:" + tag_of_podflame(), [debian(), ours],
           {"Entrypoint": ["podflame"], "Cmd": ["agent"], "Env": [SEARCH], "StopSignal": "SIGTERM"})
 
 

@@ -23,7 +23,7 @@ if __name__ == "__main__":
 from testbed import CACHE, Unavailable, tools  # noqa: E402
 from testbed.images import locked  # noqa: E402
 
-VERSIONS = ("v1.33.5",)
+VERSIONS = ("v1.33.5", "v1.37.2")
 COREDNS = pathlib.Path(__file__).parent / "coredns"
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
 MAIN = """package main
