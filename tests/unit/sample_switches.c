@@ -31,6 +31,8 @@ static void set_scene(struct scene *scene)
         atomic_init(&scene->sampler.period_ns, PERIOD);
         scene->sampler.decoder.sampler = &scene->sampler;
         t->pid = getpid();
+        /* Of no process that there is: its CPU time is what the test says. */
+        t->account = (struct account){ .pid = 1 << 30, .count_fd = -1 };
         t->decoder = &scene->sampler.decoder;
         t->profile = profile_new();
         for (size_t i = 0; i < 2; i++) {
@@ -42,6 +44,7 @@ static void set_scene(struct scene *scene)
         scene->member->met_ns = scene->begin;
         scene->member->switches = (struct member_switch){ .state = SWITCH_ON,
                                                           .since_ns = scene->begin,
+                                                          .told_ns = scene->begin,
                                                           .is_python = true };
 }
 
@@ -226,6 +229,42 @@ Test(sample_switches, time_without_records_is_not_sampled)
         record(&scene, PERF_SWITCH_ON, 260);
         cr_expect_float_eq(accounted_ms(&scene), 160, 1e-6);
         cr_expect_float_eq(sampled_ms(&scene), 0, 1e-6);
+        strike_scene(&scene);
+}
+
+/* Rings are full at each look: all time that was no CPU time is in the books, and a thread that is no Python is in none. */
+Test(sample_switches, lost_records_leave_no_gap_in_the_books)
+{
+        struct scene scene;
+
+        set_scene(&scene);
+        record(&scene, PERF_SWITCH_BLOCKED, 100);
+        for (unsigned ms = 110; ms <= 200; ms += 10) {
+                scene.target.account.cpu_ns += 3 * MS;
+                switches_lose(&scene.target, scene.begin + ms * MS);
+                look(&scene, 0, ms + 1);
+        }
+        cr_expect_float_eq(accounted_ms(&scene), 70, 1e-6);
+        cr_expect_float_eq(sampled_ms(&scene), 0, 1e-6);
+        scene.target.account.cpu_ns += 40 * MS;
+        switches_lose(&scene.target, scene.begin + 210 * MS);
+        cr_expect_float_eq(accounted_ms(&scene), 70, 1e-6, "other threads used more than there was time for one");
+        scene.member->switches.is_python = false;
+        switches_lose(&scene.target, scene.begin + 300 * MS);
+        cr_expect_float_eq(accounted_ms(&scene), 70, 1e-6);
+        strike_scene(&scene);
+}
+
+/* CPU time that a tick has found before the loss is not taken for lost. */
+Test(sample_switches, cpu_time_before_the_last_tick_is_not_lost)
+{
+        struct scene scene;
+
+        set_scene(&scene);
+        record(&scene, PERF_SWITCH_BLOCKED, 100);
+        scene.target.account.cpu_ns = scene.target.switches.cpu_ns = 100 * MS;
+        switches_lose(&scene.target, scene.begin + 200 * MS);
+        cr_expect_float_eq(accounted_ms(&scene), 100, 1e-6);
         strike_scene(&scene);
 }
 
