@@ -42,10 +42,9 @@ static void set_scene(struct scene *scene)
         }
         scene->member = member_add(t, 1 << 30);
         scene->member->met_ns = scene->begin;
-        scene->member->switches = (struct member_switch){ .state = SWITCH_ON,
-                                                          .since_ns = scene->begin,
-                                                          .told_ns = scene->begin,
-                                                          .is_python = true };
+        scene->member->switches = (struct member_switch){
+                .state = SWITCH_ON, .since_ns = scene->begin, .told_ns = scene->begin, .is_python = true
+        };
 }
 
 static void strike_scene(struct scene *scene)
