@@ -153,21 +153,23 @@ static void judge_counting(struct target *t)
                 close_events(f);
 }
 
-static bool may_count(const struct target *t)
+/* Readers add to @counted_ns under the target's lock, which not all callers hold. */
+static bool is_due(const struct target *t, const struct sampler *s)
 {
-        return t->frees.state != FREES_REFUSED && clock_ns(CLOCK_MONOTONIC) >= t->frees.due_ns;
+        return __atomic_load_n(&t->counted_ns, __ATOMIC_RELAXED) >= WORTH_NS &&
+               atomic_load(&s->period_ns) <= 1000000000u / FREES_RATE_MIN && t->frees.state != FREES_REFUSED &&
+               clock_ns(CLOCK_MONOTONIC) >= t->frees.due_ns;
 }
 
 void frees_note(struct target *t, const struct sampler *s)
 {
-        if (t->counted_ns >= WORTH_NS && atomic_load(&s->period_ns) <= 1000000000u / FREES_RATE_MIN && may_count(t))
+        if (is_due(t, s))
                 decoder_ask(t);
 }
 
 void frees_refresh_when_due(struct target *t, const struct sampler *s)
 {
-        if (__atomic_load_n(&t->counted_ns, __ATOMIC_RELAXED) < WORTH_NS ||
-            atomic_load(&s->period_ns) > 1000000000u / FREES_RATE_MIN || !may_count(t))
+        if (!is_due(t, s))
                 return;
         if (t->frees.state == FREES_COUNTED)
                 judge_counting(t);

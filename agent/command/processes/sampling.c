@@ -172,8 +172,7 @@ void sampling_check(struct sampler *sampler, struct sampler_health *ret)
 
         sampler_check(sampler, ret);
         if (ret->too_many > 0)
-                say("mode wall: this machine switches threads so often that records of it were lost in %.0f %% of "
-                    "looks: "
+                say("mode wall: too many switches of threads: the kernel lost records of them before %.0f %% of looks: "
                     "%s",
                     ret->too_many * 100, timer);
         else if (ret->too_costly > 0)
