@@ -154,7 +154,7 @@ static void judge_counting(struct target *t)
 }
 
 /* Readers add to @counted_ns under the target's lock, which not all callers hold. */
-static bool is_due(const struct target *t, const struct sampler *s)
+static bool is_to_be_looked_at(const struct target *t, const struct sampler *s)
 {
         return __atomic_load_n(&t->counted_ns, __ATOMIC_RELAXED) >= WORTH_NS &&
                atomic_load(&s->period_ns) <= 1000000000u / FREES_RATE_MIN && t->frees.state != FREES_REFUSED &&
@@ -163,13 +163,13 @@ static bool is_due(const struct target *t, const struct sampler *s)
 
 void frees_note(struct target *t, const struct sampler *s)
 {
-        if (is_due(t, s))
+        if (is_to_be_looked_at(t, s))
                 decoder_ask(t);
 }
 
 void frees_refresh_when_due(struct target *t, const struct sampler *s)
 {
-        if (!is_due(t, s))
+        if (!is_to_be_looked_at(t, s))
                 return;
         if (t->frees.state == FREES_COUNTED)
                 judge_counting(t);
