@@ -297,6 +297,22 @@ int nsutil_place_agrees(pid_t pid, pid_t first, const char *id, bool *ret);
 /* Whether this process has capability @cap (CAP_SYS_PTRACE, …) in effect. */
 bool nsutil_has_cap(int cap);
 
+/*
+ * kernel.perf_event_paranoid, which says how much of perf events the kernel grants without a capability: -1 (all) to 2
+ * (one's own threads), in Debian's and Ubuntu's kernels also 3 and 4. Returns whether it can be read.
+ */
+bool nsutil_perf_paranoid(int *ret);
+
+/*
+ * Whether kernel.perf_event_paranoid is above 2, and this process does not have CAP_SYS_ADMIN. Linux itself takes no notice of
+ * such levels. Debian's kernel refuses all perf events then, whatever CAP_PERFMON says (perf_paranoid_any() in its
+ * kernel/events/core.c; tried with 6.1.176), and so does Ubuntu's. Others may do otherwise. So this is for words, after a refusal.
+ */
+bool nsutil_perf_wants_admin(void);
+
+/* Why the kernel has refused perf events to this process, as a clause: "CAP_PERFMON is missing". */
+const char *nsutil_perf_denial(void);
+
 /* Whether podflame is in the namespaces that the machine was started with. */
 bool nsutil_in_initial_user_namespace(void);
 bool nsutil_in_initial_pid_namespace(void);

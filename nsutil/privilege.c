@@ -17,6 +17,15 @@
 
 #define YAMA_LOCKED 3
 
+/* The highest level of kernel.perf_event_paranoid that Linux itself knows. */
+#define PARANOID_MAINLINE 2
+#define PARANOID_MAX ((size_t)16)
+
+/* From Linux 5.8. Older headers do not know it. */
+#ifndef CAP_PERFMON
+#define CAP_PERFMON 38
+#endif
+
 /* Yama's file has a digit and a newline. A label of AppArmor or SELinux has a few dozen characters. */
 #define YAMA_MAX ((size_t)16)
 #define LABEL_MAX ((size_t)4096)
@@ -35,6 +44,35 @@ bool nsutil_has_cap(int cap)
                 value = CAP_CLEAR;
         cap_free(caps);
         return value == CAP_SET;
+}
+
+bool nsutil_perf_paranoid(int *ret)
+{
+        size_t len;
+        char *text, *end;
+
+        if (nsutil_read_file_at(AT_FDCWD, "/proc/sys/kernel/perf_event_paranoid", PARANOID_MAX, &text, &len))
+                return false;
+        *ret = (int)strtol(text, &end, 10);
+        bool ok = end != text;
+        free(text);
+        return ok;
+}
+
+bool nsutil_perf_wants_admin(void)
+{
+        int level;
+
+        return nsutil_perf_paranoid(&level) && level > PARANOID_MAINLINE && !nsutil_has_cap(CAP_SYS_ADMIN);
+}
+
+const char *nsutil_perf_denial(void)
+{
+        if (!nsutil_has_cap(CAP_PERFMON) && !nsutil_has_cap(CAP_SYS_ADMIN))
+                return "CAP_PERFMON is missing";
+        return nsutil_perf_wants_admin()
+                       ? "kernel.perf_event_paranoid is above 2, and this kernel then asks for CAP_SYS_ADMIN"
+                       : "a seccomp filter or a security module forbids them";
 }
 
 int nsutil_yama_scope(void)
