@@ -6,8 +6,11 @@
 #include "agent/confine/confine.h"
 
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* From Linux 5.8 and 5.9. libcap 2.66 knows them, older headers may not. */
 #ifndef CAP_PERFMON
@@ -20,7 +23,7 @@
 struct need {
         const char *name;
         cap_value_t cap;
-        cap_value_t instead; /* it serves as well if @cap is missing; -1: none does */
+        cap_value_t instead; /* it serves as well if @cap is missing, or does not serve; -1: none does */
         const char *loss;    /* what is lost without it; NULL: the command reports it in its own way */
 };
 
@@ -86,6 +89,40 @@ static bool has_capability(cap_t caps, cap_value_t cap)
         return cap >= 0 && cap_get_flag(caps, cap, CAP_PERMITTED, &value) == 0 && value == CAP_SET;
 }
 
+/*
+ * Whether perf events can be had with the capabilities @caps in effect: asked for one that counts nothing, of this very
+ * thread. What the kernel refuses to everybody is refused here, too.
+ */
+static bool can_open_event(cap_t caps)
+{
+        struct perf_event_attr attr = {
+                .type = PERF_TYPE_SOFTWARE, .size = sizeof attr, .config = PERF_COUNT_SW_DUMMY, .disabled = 1
+        };
+        int fd = cap_set_proc(caps) < 0 ? -1
+                                        : (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+
+        if (fd < 0)
+                return false;
+        close(fd);
+        return true;
+}
+
+/*
+ * Debian's and Ubuntu's kernels ask for CAP_SYS_ADMIN, and do not count CAP_PERFMON, while kernel.perf_event_paranoid is
+ * above 2: see nsutil_perf_wants_admin(). Newer ones may do otherwise, so it is tried.
+ */
+static bool takes_more_than_perfmon(cap_t had)
+{
+        cap_value_t admin = CAP_SYS_ADMIN;
+        cap_t without = has_capability(had, admin) ? cap_dup(had) : NULL;
+        bool more = without && cap_set_flag(without, CAP_EFFECTIVE, 1, &admin, CAP_CLEAR) == 0 &&
+                    !can_open_event(without) && can_open_event(had);
+
+        cap_set_proc(had);
+        cap_free(without);
+        return more;
+}
+
 static int keep_capability(cap_t caps, cap_value_t cap)
 {
         if (cap_set_flag(caps, CAP_PERMITTED, 1, &cap, CAP_SET) < 0 ||
@@ -103,7 +140,9 @@ static int choose_capabilities(cap_t had, cap_t kept, const struct need *needs, 
         for (size_t i = 0; i < n && r == 0; i++) {
                 const struct need *need = &needs[i];
 
-                if (has_capability(had, need->cap))
+                bool more = need->cap == CAP_PERFMON && takes_more_than_perfmon(had);
+
+                if (has_capability(had, need->cap) && !more)
                         r = keep_capability(kept, need->cap);
                 else if (has_capability(had, need->instead))
                         r = keep_capability(kept, need->instead);

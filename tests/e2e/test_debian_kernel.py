@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian's and Ubuntu's kernels, which by default grant no perf events to CAP_PERFMON. debian_perf.py answers like one;
+tests/kernels runs a real one."""
+
+import json
+import pathlib
+import re
+import sys
+
+from collector import Collector
+from interpreters import BARE_BOOKWORM
+from program import MARGIN_SECONDS, Background, eventually, podflame
+from testbed import PROJECT
+
+DEBIAN = [sys.executable, PROJECT / "tests/e2e/debian_perf.py"]
+FOUR = "-all,+sys_ptrace,+dac_read_search,+perfmon,+sys_nice"
+WITH_THE_FOUR = [*DEBIAN, "setpriv", "--bounding-set", FOUR, "--inh-caps=-all"]
+SYS_ADMIN, PERFMON = 21, 38
+
+
+def capabilities(pid):
+    text = pathlib.Path("/proc/%d/status" % pid).read_text()
+    return int(re.search(r"^CapPrm:\s*(\w+)", text, re.M)[1], 16)
+
+
+def perf_row(wrap):
+    report = json.loads(podflame("doctor", "--json", wrap=wrap).stdout)
+    [row] = [check for check in report["checks"] if check["name"] == "CAP_PERFMON"]
+    return row
+
+
+def test_root_has_clock_events_of_the_machine(start):
+    target = start(BARE_BOOKWORM, "split.py")
+    done = podflame("record", "-v", "-d", 1, "-p", target.pid, "-o", "/dev/null", wrap=DEBIAN)
+    assert done.returncode == 0 and "engine: perf tick on" in done.stderr, done.stderr
+    row = perf_row(DEBIAN)
+    assert row["verdict"] == "ok" and row["state"].startswith("granted by CAP_SYS_ADMIN: all processes"), row
+
+
+def test_it_keeps_one_capability_more_and_only_there(start, tmp_path):
+    target = start(BARE_BOOKWORM, "split.py")
+    kept = []
+    for wrap in ((), DEBIAN):
+        with Background(tmp_path / str(len(kept)), "record", "-v", "-p", target.pid, "-o", tmp_path / "out", wrap=wrap) as record:
+            eventually(lambda: "engine:" in record.stderr, MARGIN_SECONDS, lambda: record.stderr)
+            pid = record.process.pid if not wrap else only_child(record.process.pid)
+            kept.append(capabilities(pid))
+            record.process.kill()
+    assert kept[0] >> PERFMON & 1 and not kept[0] >> SYS_ADMIN & 1
+    assert kept[1] == kept[0] & ~(1 << PERFMON) | 1 << SYS_ADMIN
+
+
+def only_child(pid):
+    [child] = pathlib.Path("/proc/%d/task/%d/children" % (pid, pid)).read_text().split()
+    return int(child)
+
+
+def test_the_four_are_not_enough_and_it_says_what_is(start, tmp_path):
+    row = perf_row(WITH_THE_FOUR)
+    assert row["verdict"] == "less" and "kernel.perf_event_paranoid is 3" in row["state"], row
+    assert "sysctl kernel.perf_event_paranoid=2" in row["grant"], row
+    target = start(BARE_BOOKWORM, "split.py")
+    with Collector(tmp_path) as collector, Background(tmp_path / "agent", "agent", "--collector", collector.url, "-w", "1s",
+                                                      "--select", "pid=%d" % target.pid, wrap=WITH_THE_FOUR) as agent:
+        eventually(lambda: collector.series_of(target), MARGIN_SECONDS, lambda: agent.stderr)
+        assert re.search("no clock events.*perf_event_paranoid is above 2.*CAP_SYS_ADMIN", agent.stderr), agent.stderr
+        agent.process.kill()
