@@ -13,6 +13,8 @@
 #include "perf_reader.h"
 #include "switch_watch.h"
 
+#include "nsutil/nsutil.h"
+
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -152,7 +154,7 @@ static void describe_readers(struct perf_tick *tick)
 static int refuse_perf(int error, char *reason, size_t reason_size)
 {
         if (error == -EACCES || error == -EPERM)
-                snprintf(reason, reason_size, "perf events are refused: CAP_PERFMON is missing");
+                snprintf(reason, reason_size, "perf events are refused: %s", nsutil_perf_denial());
         else
                 snprintf(reason, reason_size, "perf events are not to be had: %s", strerror(-error));
         return SAMPLE_E_ENGINE;

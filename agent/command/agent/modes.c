@@ -143,6 +143,13 @@ void modes_say(const struct modes *m, const char *destinations, double window_s)
                                         profile_mode_name(m->configs[i].mode), m->configs[i].rate,
                                         sampler_describe(m->samplers[i]));
         say("agent: %s; to %s every %g s", text, destinations, window_s);
+        for (size_t i = 0; i < m->n; i++) {
+                const char *refused = sampler_refused(m->samplers[i]);
+                if (*refused) {
+                        say("no clock events of the kernel: %s", refused);
+                        return; /* it is the same for the others */
+                }
+        }
 }
 
 /* ---- rates ------------------------------------------------------------------------------ */

@@ -91,19 +91,26 @@ static const char *describe_own_events(const struct sample_probe *probe)
 static enum doctor_verdict check_perfmon(const struct doctor_host *host, char *state)
 {
         const struct sample_probe *probe = &host->sample;
-        char *level = NULL;
-        size_t len;
+        char level[16] = "?";
+        int known;
 
         if (probe->perf_machine == 0) {
-                put_state(state, "%s: all processes, on %u CPUs", state_of_capability(CAP_PERFMON), probe->cpus);
+                bool by_admin = !nsutil_has_cap(CAP_PERFMON) && nsutil_has_cap(CAP_SYS_ADMIN);
+                put_state(state, "%s: all processes, on %u CPUs",
+                          by_admin ? "granted by CAP_SYS_ADMIN" : state_of_capability(CAP_PERFMON), probe->cpus);
                 return DOCTOR_FINE;
         }
-        nsutil_read_file_at(AT_FDCWD, "/proc/sys/kernel/perf_event_paranoid", 16, &level, &len);
-        put_state(state, "%s: events of all processes are refused (%s; kernel.perf_event_paranoid is %.*s), %s",
-                  state_of_capability(CAP_PERFMON), strerror(-probe->perf_machine),
-                  level ? (int)strcspn(level, "\n") : 1, level ? level : "?", describe_own_events(probe));
-        free(level);
+        if (nsutil_perf_paranoid(&known))
+                snprintf(level, sizeof level, "%d", known);
+        put_state(state, "%s: events of all processes are refused (%s; kernel.perf_event_paranoid is %s), %s",
+                  state_of_capability(CAP_PERFMON), strerror(-probe->perf_machine), level, describe_own_events(probe));
         return DOCTOR_LESS;
+}
+
+/* Whether CAP_PERFMON is there, and is not enough for this kernel. */
+static bool perf_takes_more(const struct doctor_host *host)
+{
+        return host->sample.perf_machine != 0 && nsutil_has_cap(CAP_PERFMON) && nsutil_perf_wants_admin();
 }
 
 static enum doctor_verdict check_nice(const struct doctor_host *host, char *state)
@@ -321,6 +328,9 @@ void doctor_grant(const struct doctor_check *check, const struct doctor_host *ho
         const char *way = host->contained ? check->in_container : check->on_host;
         const char *cap = check->name + strlen("CAP_");
 
+        if (check->check == check_perfmon && perf_takes_more(host))
+                way = "on the host: sysctl kernel.perf_event_paranoid=2, and the same in /etc/sysctl.d; or grant "
+                      "CAP_SYS_ADMIN, for which this kernel asks at higher levels";
         if (way)
                 snprintf(ret, size, "%s", way);
         else if (host->contained)
