@@ -63,13 +63,16 @@ bool nsutil_perf_wants_admin(void)
 {
         int level;
 
-        return nsutil_perf_paranoid(&level) && level > PARANOID_MAINLINE && !nsutil_has_cap(CAP_SYS_ADMIN);
+        return nsutil_perf_paranoid(&level) && level > PARANOID_MAINLINE && !nsutil_has_cap(CAP_SYS_ADMIN) &&
+               nsutil_in_initial_user_namespace();
 }
 
 const char *nsutil_perf_denial(void)
 {
         if (!nsutil_has_cap(CAP_PERFMON) && !nsutil_has_cap(CAP_SYS_ADMIN))
                 return "CAP_PERFMON is missing";
+        if (!nsutil_in_initial_user_namespace())
+                return "capabilities of a user namespace do not count for them";
         return nsutil_perf_wants_admin()
                        ? "kernel.perf_event_paranoid is above 2, and this kernel then asks for CAP_SYS_ADMIN"
                        : "a seccomp filter or a security module forbids them";
