@@ -190,6 +190,7 @@ Test(pystack_frozen, where_glibc_keeps_it)
 {
         struct pystack_memory remote = pystack_process_memory(getpid());
 
-        cr_expect_eq(rseq_find(getpid(), &remote), __rseq_offset);
+        /* Where it serves nothing, it is not looked for. */
+        cr_expect_eq(rseq_find(getpid(), &remote), machine_get(machine_here())->rseq ? __rseq_offset : 0);
         cr_expect_eq(rseq_find(1 << 30, &remote), 0);
 }
