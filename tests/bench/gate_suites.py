@@ -51,10 +51,11 @@ SUITES = {
         "patience": [("tests/perf_utils.py", "noise_seconds,", "noise_seconds + 1000,"),
                      ("tests/test_misc.py", "perf_counter() - start, 2.0", "perf_counter() - start, 1000")]},
     "pyparsing": {
-        "requirement": "pyparsing==3.3.3 --hash=sha256:928ae7e20211f3b6f3915a72f06a0cfd29ab9d24279dd6346b6b1a7146397d36", "path": ".", "function": "ParserElement._parseCache",
+        "requirement": "pyparsing==3.3.3 --hash=sha256:928ae7e20211f3b6f3915a72f06a0cfd29ab9d24279dd6346b6b1a7146397d36", "path": ".", "function": "ParserElement.try_parse",
         "file": "pyparsing/core.py",
-        "behind": "        HIT, MISS = 0, 1\n        lookup = (self, instring, loc, callPreParse, do_actions)\n",
-        "slower": "        for _ in range(4): pass\n",
+        "behind": "    def try_parse(\n        self,\n        instring: str,\n        loc: int,\n        *,\n"
+                  "        raise_fatal: bool = False,\n        do_actions: bool = False,\n    ) -> int:\n",
+        "slower": "        for _ in range(360): pass\n",
         # Random tests do other work in each run; one test fails without a package; diagrams need another one.
         "words": ["--ignore", "tests/test_diagram.py", "-k", "not Random and not random and not range_check"], "patience": []},
 }
