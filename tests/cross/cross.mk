@@ -33,10 +33,15 @@ cross: ## build for aarch64, and run there what an emulator can of the unit test
 	for room in $(cross_rooms); do \
 	        echo "$$room on $(CROSS):" && $$run build/$(cross_cc)/emulated/$$room || exit 1; done
 
-# In a machine with Debian's kernel and packages of that architecture, emulated: tests/testbed/machine.py. LIVE: options.
+# In a machine with Debian's kernel and packages, emulated: tests/testbed/machine.py. LIVE: options.
 .PHONY: live-programs test-arm64
 live-programs: $(B)/podflame unit-programs
 
 test-arm64: ## unit and end-to-end tests in an emulated Debian arm64 machine: an hour or more, as root
 	$(Q).ci/packages $(build_packages) mmdebstrap python3 git qemu-system-arm cpio e2fsprogs kmod gcc-aarch64-linux-gnu
-	$(Q)$(call cross_build,live-programs) && tests/cross/live.py build/aarch64-linux-gnu-gcc $(LIVE)
+	$(Q)$(call cross_build,live-programs) && tests/cross/live.py arm64 build/aarch64-linux-gnu-gcc $(LIVE)
+
+.PHONY: test-kernel
+test-kernel: live-programs ## unit tests, and each privilege, on Debian's own kernel with Yama and AppArmor: half an hour, as root
+	$(Q).ci/packages mmdebstrap python3 git qemu-system-x86 cpio e2fsprogs kmod
+	$(Q)tests/cross/live.py amd64 $(B) $(LIVE)

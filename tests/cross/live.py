@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs tests in a Debian arm64 machine (tests/testbed/machine.py): units and end-to-end tests, built for it before.
+"""Runs tests in a Debian machine of their own (tests/testbed/machine.py): units and end-to-end tests, built for it before.
 
-    live.py BUILD [--units ROOM,...] [--only WORD] [--own-time] [--seconds S]
-    live.py BUILD --command COMMAND
+    live.py MACHINE BUILD [--units ROOM,...] [--only WORD] [--own-time] [--seconds S]
+    live.py MACHINE BUILD --command COMMAND
 
-BUILD is the folder of the cross-build, with podflame and unit/*. The machine has bookworm's Python 3.11 as its own, and
-in containers made by hand those of images.PACKAGES that SUITES names. What it writes is gone afterwards. The status is 0
-if nothing failed. --command runs another command than the tests, in the folder with the sources.
+MACHINE is arm64, another processor, or amd64, this one with Debian's own kernel, on which the tests may change what holds
+for the whole machine (PODFLAME_OWN_KERNEL). BUILD is the folder of the build for it, with podflame and unit/*. The machine
+has bookworm's Python 3.11 as its own, and in containers made by hand those of images.PACKAGES that it names. What it
+writes is gone afterwards. The status is 0 if nothing failed. --command runs another command than the tests, in the folder
+with the sources.
 """
 
 import argparse
@@ -24,32 +26,43 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from testbed import PROJECT, Unavailable, images, machine  # noqa: E402
 
-SUITES = ("bullseye", "bookworm", "trixie", "forky")
 PACKAGES = ("python3", "python3-pytest", "python3-yaml", "libcriterion3", "procps", "strace", "gcc", "libc6-dev", "openssl",
             "iproute2", "libelf1", "libdw1", "libcap2", "libjson-c5", "libcurl4", "libmicrohttpd12", "libsqlite3-0", "libprotobuf-c1",
             "libxxhash0", "libseccomp2", "libncursesw6", "ca-certificates", "python3-selenium", "python3-greenlet")
-MACHINE = machine.Machine("arm64", "bookworm", PACKAGES, configured=False, suites=SUITES, modules=False)
 
-# File, and what of it; nothing is all of it.
-END_TO_END = (
-    ("test_record.py", "not html and not pprof"),
-    ("test_matrix.py", ""),
-    ("test_dump.py", ""),
-    ("test_engine.py", "grammar or labyrinth or other_engines"),
-    ("test_coverage.py", ""),
-    ("test_native.py", ""),
-    ("test_native_shares.py", ""),
-    ("test_native_dump.py", ""),
-    ("test_native_cases.py", ""),
-    ("test_agent.py", "not page"),
-    ("test_greenlets.py", ""),
-    ("test_outlived.py", ""),
-)
+
+def debian(architecture, suites, *more):
+    return machine.Machine(architecture, "bookworm", PACKAGES + more, configured=False, suites=suites, modules=False)
+
+
+# By name: the machine, and its tests as file and what of it; nothing is all of it.
+MACHINES = {
+    "arm64": (debian("arm64", ("bullseye", "bookworm", "trixie", "forky")), (
+        ("test_record.py", "not html and not pprof"),
+        ("test_matrix.py", ""),
+        ("test_dump.py", ""),
+        ("test_engine.py", "grammar or labyrinth or other_engines"),
+        ("test_coverage.py", ""),
+        ("test_native.py", ""),
+        ("test_native_shares.py", ""),
+        ("test_native_dump.py", ""),
+        ("test_native_cases.py", ""),
+        ("test_agent.py", "not page"),
+        ("test_greenlets.py", ""),
+        ("test_outlived.py", ""),
+    )),
+    "amd64": (debian("amd64", ("bookworm",), "apparmor", "libapparmor1", "python3-prometheus-client"), (
+        ("test_doctor.py", "not a_container and not 3_3 and not cannot_be_read and not engine_is_the_one"),
+        ("test_confinement.py", "not docker"),
+        ("test_own_kernel.py", ""),
+    )),
+}
 
 SETUP = """
 set -u
-mkdir -p /src /app && cd /src && tar -xf /input/source.tar && mkdir -p build .cache/rootfs && cp /input/podflame build/podflame
-export PODFLAME_TEST_KINDS=bare PYTHONDONTWRITEBYTECODE=1
+mkdir -p /src /app && cd /src && tar -xf /input/source.tar && mkdir -p build .cache/rootfs && cp -r /input/podflame /input/unit build
+export PODFLAME_TEST_KINDS=bare PODFLAME_OWN_KERNEL=1 PYTHONDONTWRITEBYTECODE=1
+echo "127.0.0.1 localhost" >/etc/hosts
 %s
 uname -a; python3 --version; nproc
 status=0
@@ -65,13 +78,14 @@ def sources(folder):
 
 
 def script(options):
-    roots = ["ln -s /suites/%s .cache/rootfs/%s-%s" % (suite, suite, images.recipe(suite)) for suite in SUITES]
+    system, end_to_end = MACHINES[options.machine]
+    roots = ["ln -s /suites/%s .cache/rootfs/%s-%s" % (suite, suite, images.recipe(suite)) for suite in system.suites]
     lines = [SETUP % "\n".join(roots)]
     if options.command:
         return "\n".join([*lines, options.command])
     for room in options.units:
-        lines.append("echo '== unit-%s'; /input/unit/%s || { status=1; echo '== unit-%s failed'; }" % (room, room, room))
-    for file, chosen in END_TO_END:
+        lines.append("echo '== unit-%s'; build/unit/%s || { status=1; echo '== unit-%s failed'; }" % (room, room, room))
+    for file, chosen in end_to_end:
         if options.only is not None and options.only not in file:
             continue
         words = ["python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=3", "tests/e2e/" + file]
@@ -82,6 +96,7 @@ def script(options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("machine", choices=MACHINES)
     parser.add_argument("build", type=pathlib.Path)
     parser.add_argument("--units", type=lambda text: list(filter(None, text.split(","))), help="these rooms' alone")
     parser.add_argument("--only", help="files of end-to-end tests that have this in their name")
@@ -93,7 +108,7 @@ def main():
     if options.units is None:
         options.units = sorted(path.name for path in (options.build / "unit").iterdir())
     begin = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="podflame-arm64-") as name:
+    with tempfile.TemporaryDirectory(prefix="podflame-live-") as name:
         folder = pathlib.Path(name)
         sources(folder)
         shutil.copy(options.build / "podflame", folder)
@@ -101,8 +116,8 @@ def main():
         shares = [machine.Share(folder, "/input")]
         if options.share:
             shares.append(machine.Share(options.share, "/share", writable=True))
-        status = machine.run(MACHINE, script(options), shares=shares, seconds=options.seconds, own_time=options.own_time)
-    print("arm64 machine: status %d in %d s" % (status, time.monotonic() - begin))
+        status = machine.run(MACHINES[options.machine][0], script(options), shares=shares, seconds=options.seconds, own_time=options.own_time)
+    print("%s machine: status %d in %d s" % (options.machine, status, time.monotonic() - begin))
     return status
 
 

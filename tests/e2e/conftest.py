@@ -56,6 +56,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "host_pids: PIDs have to be the machine's, as in no PID namespace of one's own")
     config.addinivalue_line("markers", "large: needs 2 GB of libraries, and runs only if it is asked for (-m large)")
     config.addinivalue_line("markers", "release: makes a release twice, and runs only if it is asked for (make test-release)")
+    config.addinivalue_line("markers", "own_kernel: changes the kernel's settings, and runs only in a machine of its own")
     config.addinivalue_line("markers", "quick: one of those that make check runs")
     if getattr(config.option, "numprocesses", None) and config.option.markexpr != "quick":
         share_docker(config)
@@ -96,6 +97,8 @@ def pytest_runtest_setup(item):
         must_skip("it takes minutes to fetch what it needs: make e2e PYTEST='-m large'", debian=False)
     if item.get_closest_marker("release") and not os.environ.get("PODFLAME_RELEASE"):
         must_skip("it takes minutes to make a release twice: make test-release", debian=False)
+    if item.get_closest_marker("own_kernel") and not os.environ.get("PODFLAME_OWN_KERNEL"):
+        must_skip("it changes settings of the whole machine: make test-kernel", debian=False)
 
 
 @pytest.hookimpl(hookwrapper=True)

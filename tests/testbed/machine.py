@@ -307,10 +307,10 @@ def make_image(path, machine):
 
 
 def accelerators(architecture, own_time):
-    """Where time is the machine's @own, an instruction takes 4 ns there, and to wait takes none here: other programs of a
+    """Where time is the machine's @own, an instruction takes 1 ns there, and to wait takes none here: other programs of a
     crowded machine do not make it late. Then its processors take turns."""
     if own_time:
-        return ["-accel", "tcg,thread=single", "-icount", "shift=2,sleep=off"]
+        return ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
     # A machine that is virtual itself may have a /dev/kvm in which nothing boots. So whoever wants it says so.
     kvm = ["-accel", "kvm"] if architecture == NATIVE and os.environ.get("PODFLAME_KVM") == "1" else []
     return [*kvm, "-accel", "tcg,thread=multi"]
