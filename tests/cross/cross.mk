@@ -34,6 +34,8 @@ cross: ## build for aarch64, and run there what an emulator can of the unit test
 	        echo "$$room on $(CROSS):" && $$run build/$(cross_cc)/emulated/$$room || exit 1; done
 
 # In a machine with Debian's kernel and packages, emulated: tests/testbed/machine.py. LIVE: options.
+LIVE ?= --own-time
+
 .PHONY: live-programs test-arm64
 live-programs: $(B)/podflame unit-programs
 
