@@ -26,6 +26,8 @@ static const struct wait_channel channels[] = {
          */
         { "do_syscall_64", CHANNEL_OF_CALL, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, "nanosleep" },
         { "x64_sys_call", CHANNEL_OF_CALL, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, "nanosleep" },
+        { "__x64_sys_restart_syscall", CHANNEL_OF_CALL, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, "nanosleep" },
+        { "__arm64_sys_restart_syscall", CHANNEL_OF_CALL, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, "nanosleep" },
         { "invoke_syscall", CHANNEL_OF_CALL, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, "nanosleep" },
         { "el0_svc_common", CHANNEL_OF_CALL, NSUTIL_WAIT_UNKNOWN, NSUTIL_THING_UNKNOWN, "nanosleep" },
         /* kernel/futex */

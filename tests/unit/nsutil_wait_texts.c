@@ -154,6 +154,7 @@ static const struct {
         /* restart_syscall */
         { NSUTIL_X86_64, 'S', "219" NO_ARGS, "hrtimer_nanosleep", NSUTIL_WAIT_SLEEP, 0 },
         { NSUTIL_X86_64, 'S', "219" NO_ARGS, "do_syscall_64", NSUTIL_WAIT_SLEEP, 0 },
+        { NSUTIL_AARCH64, 'S', "128" NO_ARGS, "__arm64_sys_restart_syscall", NSUTIL_WAIT_SLEEP, 0 },
         { NSUTIL_X86_64, 'S', "219 0x7f00 0x1 0x64 0x0 0x0 0x0" HIGH, "do_sys_poll", NSUTIL_WAIT_IO, 0 },
         { NSUTIL_X86_64, 'S', "219 0x7f00 0x0 0x64 0x0 0x0 0x0" HIGH, "do_restart_poll", NSUTIL_WAIT_SLEEP, 0 },
         { NSUTIL_X86_64, 'S', "219 0x7f00 0x80 0x2 0x7f08 0x0 0x0" HIGH, "futex_do_wait", NSUTIL_WAIT_FUTEX, 0 },
