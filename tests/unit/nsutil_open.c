@@ -140,19 +140,23 @@ static struct nsutil_map find_map(const struct nsutil_maps *maps, const char *pa
         return (struct nsutil_map){ 0 };
 }
 
-static void expect_map(pid_t pid, const char *path, int expected, const char *content)
+static int open_map_of(pid_t pid, const char *path, int *ret_fd)
 {
         struct nsutil_maps maps;
-        int fd = -7;
 
         cr_assert_eq(nsutil_maps_read(pid, &maps), 0);
         struct nsutil_map map = find_map(&maps, path);
-        cr_expect_eq(nsutil_open_map(pid, &map, &fd), expected);
-        if (fd >= 0)
-                expect_content(fd, content);
-        else
-                cr_expect_eq(fd, -7);
+        int r = nsutil_open_map(pid, &map, ret_fd);
         nsutil_maps_deinit(&maps);
+        return r;
+}
+
+static void expect_map(pid_t pid, const char *path, const char *content)
+{
+        int fd = -7;
+
+        cr_assert_eq(open_map_of(pid, path, &fd), 0, "%s", path);
+        expect_content(fd, content);
 }
 
 Test(nsutil_open, a_mapped_file_with_and_without_map_files)
@@ -162,9 +166,9 @@ Test(nsutil_open, a_mapped_file_with_and_without_map_files)
         require_root();
         path_in(path, dir, "file");
         pid_t pid = child_start(map_path, path);
-        expect_map(pid, path, 0, "inside");
+        expect_map(pid, path, "inside");
         forgo_map_files();
-        expect_map(pid, path, 0, "inside");
+        expect_map(pid, path, "inside");
         child_end(pid);
 }
 
@@ -175,6 +179,21 @@ static bool is_on_root_mount(const char *path)
         return stat("/", &root) == 0 && stat(path, &st) == 0 && root.st_dev == st.st_dev;
 }
 
+/*
+ * The name leads nowhere, or to another file. Where a file system that may never answer is mounted, and the path is not on
+ * the root's mount, it depends on what the kernel has in its cache whether that can be told at once.
+ */
+static void expect_no_map(pid_t pid, const char *path)
+{
+        int fd = -7;
+        int r = open_map_of(pid, path, &fd);
+
+        cr_expect(r == NSUTIL_E_NOT_FOUND ||
+                          (r == NSUTIL_E_HANGS && nsutil_has_mount_that_may_hang(pid) && !is_on_root_mount(dir)),
+                  "%s: %d", path, r);
+        cr_expect_eq(fd, -7);
+}
+
 Test(nsutil_open, a_deleted_file_is_found_by_map_files_alone)
 {
         char path[PATH_MAX];
@@ -183,16 +202,11 @@ Test(nsutil_open, a_deleted_file_is_found_by_map_files_alone)
         path_in(path, dir, "file");
         pid_t pid = child_start(map_path, path);
         cr_assert_eq(unlink(path), 0);
-        expect_map(pid, path, 0, "inside");
+        expect_map(pid, path, "inside");
         forgo_map_files();
-        /* Where a file system that may never answer is mounted, and this path is not on the root's mount. */
-        expect_map(pid, path,
-                   nsutil_has_mount_that_may_hang(pid) && !is_on_root_mount(dir) ? NSUTIL_E_HANGS : NSUTIL_E_NOT_FOUND,
-                   NULL);
+        expect_no_map(pid, path);
         temp_write(dir, "file", "replaced", 8);
-        expect_map(pid, path,
-                   nsutil_has_mount_that_may_hang(pid) && !is_on_root_mount(dir) ? NSUTIL_E_HANGS : NSUTIL_E_NOT_FOUND,
-                   NULL);
+        expect_no_map(pid, path);
         child_end(pid);
 }
 
@@ -211,7 +225,7 @@ Test(nsutil_open, maps_of_a_changed_root)
         path_in(path, dir, "file");
         pid_t pid = child_start(map_in_root, dir);
         forgo_map_files();
-        expect_map(pid, path, 0, "inside");
+        expect_map(pid, path, "inside");
         child_end(pid);
 }
 
@@ -238,9 +252,9 @@ Test(nsutil_open, maps_of_an_overlay)
         path_in(path, scratch, "file");
         pid_t pid = child_start(map_in_overlay, scratch);
         if (pid > 0) {
-                expect_map(pid, path, 0, "inside");
+                expect_map(pid, path, "inside");
                 forgo_map_files();
-                expect_map(pid, path, 0, "inside");
+                expect_map(pid, path, "inside");
                 child_end(pid);
         }
         temp_remove(scratch);
