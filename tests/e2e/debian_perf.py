@@ -11,6 +11,7 @@ import fcntl
 import os
 import platform
 import re
+import signal
 import socket
 import struct
 import subprocess
@@ -28,7 +29,7 @@ SET_MODE_FILTER, NEW_LISTENER, CONTINUE = 1, 8, 1
 # <linux/seccomp.h>: a question has an id, the caller's thread and 64 bytes of its call; an answer id, value, error, flags.
 QUESTION, ANSWER = "QII64x", "QqiI"
 RECEIVE, SEND = 0xc0502100, 0xc0182101
-EACCES = 13
+SET_DEATH_SIGNAL, EACCES = 1, 13
 SYS_ADMIN = 21
 LEVEL = "/proc/sys/kernel/perf_event_paranoid"
 MS_BIND, MS_REC, MS_PRIVATE, CLONE_NEWNS = 4096, 16384, 1 << 18, 0x20000
@@ -78,6 +79,7 @@ def answer_calls(listener):
 
 def filter_and_send(channel):
     """In the command's process, before it is executed."""
+    succeed(libc.prctl(SET_DEATH_SIGNAL, signal.SIGKILL))  # a test ends this program alone
     program = Filter(len(PROGRAM) // 8, PROGRAM)
     show_level()
     listener = succeed(libc.syscall(SECCOMP_CALL, SET_MODE_FILTER, NEW_LISTENER, ctypes.byref(program)))
