@@ -15,6 +15,7 @@ from testbed import PROJECT
 DEBIAN = [sys.executable, PROJECT / "tests/e2e/debian_perf.py"]
 FOUR = "-all,+sys_ptrace,+dac_read_search,+perfmon,+sys_nice"
 WITH_THE_FOUR = [*DEBIAN, "setpriv", "--bounding-set", FOUR, "--inh-caps=-all"]
+WITH_ONE_MORE = [*DEBIAN, "setpriv", "--bounding-set", FOUR + ",+sys_admin", "--inh-caps=-all"]
 SYS_ADMIN, PERFMON = 21, 38
 
 
@@ -55,13 +56,26 @@ def only_child(pid):
     return int(child)
 
 
+def agent_of(target, collector, folder, wrap):
+    """An agent of that target alone, and what it has said when its profiles have arrived."""
+    with Background(folder / "agent", "agent", "--collector", collector.url, "-w", "1s", "--select", "pid=%d" % target.pid,
+                    wrap=wrap) as agent:
+        eventually(lambda: collector.series_of(target), MARGIN_SECONDS, lambda: agent.stderr)
+        said = agent.stderr
+        agent.process.kill()
+    return said
+
+
 def test_the_four_are_not_enough_and_it_says_what_is(start, tmp_path):
     row = perf_row(WITH_THE_FOUR)
     assert row["verdict"] == "less" and "kernel.perf_event_paranoid is 3" in row["state"], row
     assert "sysctl kernel.perf_event_paranoid=2" in row["grant"], row
-    target = start(BARE_BOOKWORM, "split.py")
-    with Collector(tmp_path) as collector, Background(tmp_path / "agent", "agent", "--collector", collector.url, "-w", "1s",
-                                                      "--select", "pid=%d" % target.pid, wrap=WITH_THE_FOUR) as agent:
-        eventually(lambda: collector.series_of(target), MARGIN_SECONDS, lambda: agent.stderr)
-        assert re.search("no clock events.*perf_event_paranoid is above 2.*CAP_SYS_ADMIN", agent.stderr), agent.stderr
-        agent.process.kill()
+    with Collector(tmp_path) as collector:
+        said = agent_of(start(BARE_BOOKWORM, "split.py"), collector, tmp_path, WITH_THE_FOUR)
+    assert re.search("no clock events.*perf_event_paranoid is above 2.*CAP_SYS_ADMIN", said), said
+
+
+def test_an_agent_that_is_granted_the_fifth_has_the_perf_tick(start, tmp_path):
+    with Collector(tmp_path) as collector:
+        said = agent_of(start(BARE_BOOKWORM, "split.py"), collector, tmp_path, WITH_ONE_MORE)
+    assert "perf tick on" in said and "no clock events" not in said, said
