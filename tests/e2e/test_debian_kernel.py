@@ -56,6 +56,12 @@ def only_child(pid):
     return int(child)
 
 
+def test_stacks_through_c_are_refused_with_the_reason(start):
+    target = start(BARE_BOOKWORM, "split.py")
+    done = podflame("record", "--native", "-d", 1, "-p", target.pid, "-o", "/dev/null", wrap=WITH_THE_FOUR)
+    assert done.returncode != 0 and "CAP_SYS_ADMIN" in done.stderr, done.stderr
+
+
 def agent_of(target, collector, folder, wrap):
     """An agent of that target alone, and what it has said when its profiles have arrived."""
     with Background(folder / "agent", "agent", "--collector", collector.url, "-w", "1s", "--select", "pid=%d" % target.pid,

@@ -121,8 +121,11 @@ int sampling_open(const struct sample_config *config, struct sampler **ret)
 
         if (r == 0 && (!config->native || sampler_tells_native(*ret, &missing)))
                 return GO_ON;
-        if (r == 0)
-                return say_error("--native needs %s; without it, leave --native out", missing);
+        if (r == 0) {
+                const char *refused = sampler_refused(*ret);
+                return say_error("--native needs %s%s%s; without it, leave --native out", missing,
+                                 *refused ? ", but " : "", refused);
+        }
         return say_error("sampling cannot start: %s", r < 0 ? strerror(-r) : reason);
 }
 
