@@ -45,7 +45,7 @@ bench-busy: all build/bench-births ## the agent where a node is busy: births, an
 
 .PHONY: bench-overhead
 bench-overhead: all build/bench-driver ## what a test suite pays for being profiled, by version: 15 minutes, as root
-	$(Q)$(PYTHON) tests/bench/overhead.py --seconds 20 --output tests/bench/OVERHEAD.md --python /usr/bin/python3 \
+	$(Q)$(PYTHON) tests/bench/overhead.py --seconds 10 --output tests/bench/OVERHEAD.md --python /usr/bin/python3 \
 	        $(wildcard $(HOME)/.pyenv/versions/3.[89].*/bin/python $(HOME)/.pyenv/versions/3.1[0-9].*/bin/python)
 
 .PHONY: bench

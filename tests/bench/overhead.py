@@ -135,7 +135,7 @@ def table(arguments, results):
     names = [way for way in ways(arguments) if way != "alone"]
     text = TABLE.format(
         options="".join(" --%s" % name for name in ("crowded", "against") if getattr(arguments, name)),
-        seconds=arguments.seconds, rate=arguments.rate, cpus=os.cpu_count(), kernel=os.uname().release,
+        seconds=arguments.seconds, rate=arguments.rate, cpus=os.cpu_count(), kernel=os.uname().release.partition("-")[0],
         load=os.getloadavg()[0], rounds=arguments.rounds, ways=" | ".join(names), lines="---|" * len(names))
     for python, runs in results.items():
         text += "| %s | %s |\n" % (version(python), " | ".join(spread(own_share(runs, way)) for way in names))
