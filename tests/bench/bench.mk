@@ -40,7 +40,7 @@ build/bench-births: tests/bench/targets/births.c
 	$(CC) -O2 -D_GNU_SOURCE -o $@ $<
 
 .PHONY: bench-busy
-bench-busy: all build/bench-births ## the agent where a node is busy: births, and 300 processes in 20 containers: 10 minutes, as root
+bench-busy: all build/bench-births ## the agent where a node is busy: births, and 300 processes in 20 containers: 15 minutes, as root
 	$(Q)$(PYTHON) tests/bench/busy.py
 
 .PHONY: bench-overhead
