@@ -56,7 +56,7 @@ def machine():
     memory = int(re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) / 2**20
     virtual = ", virtual" if re.search(r"^flags.*\bhypervisor\b", info, re.M) else ""
     return "%s, %d cores%s, %.0f GiB, Linux %s" % (model[1] if model else platform.machine(), os.cpu_count(), virtual,
-                                                   memory, platform.release())
+                                                   memory, platform.release().partition("-")[0])
 
 
 def cell(group, row, tool, reasons):
