@@ -306,7 +306,7 @@ bool nsutil_perf_paranoid(int *ret);
 /*
  * Whether kernel.perf_event_paranoid is above 2, and this process does not have the machine's CAP_SYS_ADMIN. Linux itself takes no notice of
  * such levels. Debian's kernel refuses all perf events then, whatever CAP_PERFMON says (perf_paranoid_any() in its
- * kernel/events/core.c; tried with 6.1.176), and so does Ubuntu's. Others may do otherwise. So this is for words, after a refusal.
+ * kernel/events/core.c; tried with 6.1.176), and Ubuntu's is said to do so. Others may do otherwise. So this is for words, after a refusal.
  */
 bool nsutil_perf_wants_admin(void);
 

@@ -21,11 +21,6 @@
 #define PARANOID_MAINLINE 2
 #define PARANOID_MAX ((size_t)16)
 
-/* From Linux 5.8. Older headers do not know it. */
-#ifndef CAP_PERFMON
-#define CAP_PERFMON 38
-#endif
-
 /* Yama's file has a digit and a newline. A label of AppArmor or SELinux has a few dozen characters. */
 #define YAMA_MAX ((size_t)16)
 #define LABEL_MAX ((size_t)4096)

@@ -23,63 +23,9 @@
 struct need {
         const char *name;
         cap_value_t cap;
-        cap_value_t instead; /* it serves as well if @cap is missing, or does not serve; -1: none does */
-        const char *loss;    /* what is lost without it; NULL: the command reports it in its own way */
-};
-
-static const struct need agent_needs[] = {
-        { "CAP_SYS_PTRACE", CAP_SYS_PTRACE, -1, "the memory of other users' processes cannot be read" },
-        { "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, -1,
-          "other users' environments and closed folders cannot be read: services and containers may lack their names, "
-          "Pythons in home folders may not be recognised" },
-        /* Docker 20.10, which Debian 12 has, does not know PERFMON. Before Linux 5.8 it did not exist. */
-        { "CAP_PERFMON", CAP_PERFMON, CAP_SYS_ADMIN,
-          "the kernel's clock events and its news of births are not to be had, unless kernel.perf_event_paranoid "
-          "allows them: the timer tick and looking around serve instead" },
-        { "CAP_SYS_NICE", CAP_SYS_NICE, -1, "readers are not SCHED_FIFO: on a busy machine some ticks come late" },
-};
-
-/*
- * Two more capabilities keep the commands' abilities. map_files, the only way to deleted files, needs
- * CAP_CHECKPOINT_RESTORE (Linux 5.9). Rings of events beyond perf_event_mlock_kb, which all podflames of root share,
- * need CAP_IPC_LOCK.
- */
-static const struct need viewer_needs[] = {
-        { "CAP_SYS_PTRACE", CAP_SYS_PTRACE, -1, NULL },
-        { "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, -1, NULL },
-        { "CAP_PERFMON", CAP_PERFMON, CAP_SYS_ADMIN, NULL },
-        { "CAP_SYS_NICE", CAP_SYS_NICE, -1, NULL },
-        { "CAP_CHECKPOINT_RESTORE", CAP_CHECKPOINT_RESTORE, -1, NULL },
-        { "CAP_IPC_LOCK", CAP_IPC_LOCK, -1, NULL },
-};
-
-#define AGENT                                                                  \
-        {                                                                      \
-                agent_needs, sizeof(agent_needs) / sizeof(*agent_needs), false \
-        }
-#define VIEWER                                                                   \
-        {                                                                        \
-                viewer_needs, sizeof(viewer_needs) / sizeof(*viewer_needs), true \
-        }
-
-/*
- * Without CAP_SYS_PTRACE a process can read another one if it holds every capability that the other one holds
- * (__ptrace_may_access() asks cap_ptrace_access_check(), Linux 6.12). So root of a container without it can read its
- * neighbours and its own children only if it gives up nothing: @by_superset.
- */
-static const struct {
-        const struct need *needs;
-        size_t n;
-        bool by_superset;
-} roles[] = {
-        [CONFINE_AGENT] = AGENT,
-        [CONFINE_AGENT_BLOCKING] = AGENT,
-        [CONFINE_COLLECTOR] = { NULL, 0, false },
-        [CONFINE_RECORDER] = VIEWER,
-        [CONFINE_RECORDER_BLOCKING] = VIEWER,
-        [CONFINE_VIEWER] = VIEWER,
-        [CONFINE_CONVERTER] = { NULL, 0, false },
-        [CONFINE_SOURCE_READER] = { NULL, 0, false },
+        cap_value_t instead;            /* it serves as well if @cap is missing, or does not serve; -1: none does */
+        const char *loss;               /* what is lost without it; NULL: the command reports it in its own way */
+        bool (*falls_short)(cap_t had); /* whether this kernel is content with @instead alone; NULL: it never is */
 };
 
 static bool has_capability(cap_t caps, cap_value_t cap)
@@ -111,7 +57,7 @@ static bool can_open_event(cap_t caps)
  * Debian's and Ubuntu's kernels ask for CAP_SYS_ADMIN, and do not count CAP_PERFMON, while kernel.perf_event_paranoid is
  * above 2: see nsutil_perf_wants_admin(). Newer ones may do otherwise, so it is tried.
  */
-static bool takes_more_than_perfmon(cap_t had)
+static bool perfmon_falls_short(cap_t had)
 {
         cap_value_t admin = CAP_SYS_ADMIN;
         cap_t without = has_capability(had, admin) ? cap_dup(had) : NULL;
@@ -122,6 +68,64 @@ static bool takes_more_than_perfmon(cap_t had)
         cap_free(without);
         return more;
 }
+
+static const struct need agent_needs[] = {
+        { "CAP_SYS_PTRACE", CAP_SYS_PTRACE, -1, "the memory of other users' processes cannot be read", NULL },
+        { "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, -1,
+          "other users' environments and closed folders cannot be read: services and containers may lack their names, "
+          "Pythons in home folders may not be recognised",
+          NULL },
+        /* Docker 20.10, which Debian 12 has, does not know PERFMON. Before Linux 5.8 it did not exist. */
+        { "CAP_PERFMON", CAP_PERFMON, CAP_SYS_ADMIN,
+          "the kernel's clock events and its news of births are not to be had, unless kernel.perf_event_paranoid "
+          "allows them: the timer tick and looking around serve instead",
+          perfmon_falls_short },
+        { "CAP_SYS_NICE", CAP_SYS_NICE, -1, "readers are not SCHED_FIFO: on a busy machine some ticks come late",
+          NULL },
+};
+
+/*
+ * Two more capabilities keep the commands' abilities. map_files, the only way to deleted files, needs
+ * CAP_CHECKPOINT_RESTORE (Linux 5.9). Rings of events beyond perf_event_mlock_kb, which all podflames of root share,
+ * need CAP_IPC_LOCK.
+ */
+static const struct need viewer_needs[] = {
+        { "CAP_SYS_PTRACE", CAP_SYS_PTRACE, -1, NULL, NULL },
+        { "CAP_DAC_READ_SEARCH", CAP_DAC_READ_SEARCH, -1, NULL, NULL },
+        { "CAP_PERFMON", CAP_PERFMON, CAP_SYS_ADMIN, NULL, perfmon_falls_short },
+        { "CAP_SYS_NICE", CAP_SYS_NICE, -1, NULL, NULL },
+        { "CAP_CHECKPOINT_RESTORE", CAP_CHECKPOINT_RESTORE, -1, NULL, NULL },
+        { "CAP_IPC_LOCK", CAP_IPC_LOCK, -1, NULL, NULL },
+};
+
+#define AGENT                                                                  \
+        {                                                                      \
+                agent_needs, sizeof(agent_needs) / sizeof(*agent_needs), false \
+        }
+#define VIEWER                                                                   \
+        {                                                                        \
+                viewer_needs, sizeof(viewer_needs) / sizeof(*viewer_needs), true \
+        }
+
+/*
+ * Without CAP_SYS_PTRACE a process can read another one if it holds every capability that the other one holds
+ * (__ptrace_may_access() asks cap_ptrace_access_check(), Linux 6.12). So root of a container without it can read its
+ * neighbours and its own children only if it gives up nothing: @by_superset.
+ */
+static const struct {
+        const struct need *needs;
+        size_t n;
+        bool by_superset;
+} roles[] = {
+        [CONFINE_AGENT] = AGENT,
+        [CONFINE_AGENT_BLOCKING] = AGENT,
+        [CONFINE_COLLECTOR] = { NULL, 0, false },
+        [CONFINE_RECORDER] = VIEWER,
+        [CONFINE_RECORDER_BLOCKING] = VIEWER,
+        [CONFINE_VIEWER] = VIEWER,
+        [CONFINE_CONVERTER] = { NULL, 0, false },
+        [CONFINE_SOURCE_READER] = { NULL, 0, false },
+};
 
 static int keep_capability(cap_t caps, cap_value_t cap)
 {
@@ -140,9 +144,7 @@ static int choose_capabilities(cap_t had, cap_t kept, const struct need *needs, 
         for (size_t i = 0; i < n && r == 0; i++) {
                 const struct need *need = &needs[i];
 
-                bool more = need->cap == CAP_PERFMON && takes_more_than_perfmon(had);
-
-                if (has_capability(had, need->cap) && !more)
+                if (has_capability(had, need->cap) && !(need->falls_short && need->falls_short(had)))
                         r = keep_capability(kept, need->cap);
                 else if (has_capability(had, need->instead))
                         r = keep_capability(kept, need->instead);

@@ -300,9 +300,8 @@ static int open_follow(struct recording *r)
         if (r->config.container)
                 config.container_id = r->choice.items[0].process.container_id;
         if (r->config.subprocesses && !find_follows(r->find) && !r->config.quiet)
-                say("the kernel does not tell of births here (%s): children are looked for every 10 to 100 ms, one "
-                    "that "
-                    "lives for less may be missed",
+                say("the kernel does not tell of births here (%s): children are looked for every 10 to 100 ms, and "
+                    "may be missed if they live for less",
                     nsutil_perf_denial());
         int e = follow_open(&config, &r->follow);
         return e < 0 ? say_error("the processes cannot be watched: %s", strerror(-e)) : GO_ON;
