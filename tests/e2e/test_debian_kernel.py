@@ -2,7 +2,6 @@
 """Debian's and Ubuntu's kernels, which by default grant no perf events to CAP_PERFMON. debian_perf.py answers like one;
 tests/kernels runs a real one."""
 
-import json
 import pathlib
 import re
 import sys
@@ -10,12 +9,13 @@ import sys
 from collector import Collector
 from interpreters import BARE_BOOKWORM
 from program import MARGIN_SECONDS, Background, eventually, podflame
+from test_confinement import CAPABILITIES, restricted
+from test_doctor import checks, doctor
 from testbed import PROJECT
 
 DEBIAN = [sys.executable, PROJECT / "tests/e2e/debian_perf.py"]
-FOUR = "-all,+sys_ptrace,+dac_read_search,+perfmon,+sys_nice"
-WITH_THE_FOUR = [*DEBIAN, "setpriv", "--bounding-set", FOUR, "--inh-caps=-all"]
-WITH_ONE_MORE = [*DEBIAN, "setpriv", "--bounding-set", FOUR + ",+sys_admin", "--inh-caps=-all"]
+WITH_THE_FOUR = [*DEBIAN, *restricted(CAPABILITIES)]
+WITH_ONE_MORE = [*DEBIAN, *restricted([*CAPABILITIES, "sys_admin"])]
 SYS_ADMIN, PERFMON = 21, 38
 
 
@@ -25,9 +25,7 @@ def capabilities(pid):
 
 
 def perf_row(wrap):
-    report = json.loads(podflame("doctor", "--json", wrap=wrap).stdout)
-    [row] = [check for check in report["checks"] if check["name"] == "CAP_PERFMON"]
-    return row
+    return checks(doctor(wrap=wrap))["CAP_PERFMON"]
 
 
 def test_root_has_clock_events_of_the_machine(start):

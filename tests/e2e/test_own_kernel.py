@@ -3,7 +3,6 @@
 row. Changes the kernel's settings, so it runs only in a machine of its own: make test-kernel."""
 
 import contextlib
-import json
 import os
 import pathlib
 import subprocess
@@ -13,15 +12,16 @@ import pytest
 
 from interpreters import BARE_BOOKWORM
 from program import MARGIN_SECONDS, podflame
+from test_confined_commands import ORDINARY
+from test_confinement import CAPABILITIES, restricted
+from test_doctor import checks, doctor
 from testbed import PROJECT
 
 pytestmark = pytest.mark.own_kernel
 
 SLEEPER = PROJECT / "tests/targets/sleeper.py"
 PARANOID, YAMA = "kernel/perf_event_paranoid", "kernel/yama/ptrace_scope"
-FOUR = "-all,+sys_ptrace,+dac_read_search,+perfmon,+sys_nice"
-WITH_THE_FOUR = ["setpriv", "--bounding-set", FOUR, "--inh-caps=-all"]
-NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
+WITH_THE_FOUR = restricted(CAPABILITIES)
 
 
 @contextlib.contextmanager
@@ -40,9 +40,8 @@ def target(start):
     return start(BARE_BOOKWORM, "split.py")
 
 
-def checks(wrap=()):
-    done = podflame("doctor", "--json", wrap=wrap)
-    return {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+def examined(wrap=()):
+    return checks(doctor(wrap=wrap))
 
 
 def engine(target, wrap=()):
@@ -55,7 +54,7 @@ def engine(target, wrap=()):
 @contextlib.contextmanager
 def python_of_nobody():
     """A Python of an ordinary user on the host, and its pid."""
-    with subprocess.Popen([*NOBODY, "/usr/bin/python3", str(SLEEPER)], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([*ORDINARY, "/usr/bin/python3", str(SLEEPER)], stdout=subprocess.PIPE) as process:
         process.stdout.readline()
         yield process.pid
         process.kill()
@@ -70,27 +69,27 @@ def test_root_has_the_perf_tick_at_every_level(target):
     for level in (3, 2):
         with sysctl(PARANOID, level):
             assert "engine: perf tick on" in engine(target)
-            assert checks()["CAP_PERFMON"]["verdict"] == "ok"
+            assert examined()["CAP_PERFMON"]["verdict"] == "ok"
 
 
 def test_the_four_have_it_at_level_2_only(target):
-    row = checks(WITH_THE_FOUR)["CAP_PERFMON"]
+    row = examined(WITH_THE_FOUR)["CAP_PERFMON"]
     assert row["verdict"] == "less" and "sysctl kernel.perf_event_paranoid=2" in row["grant"], row
     line = engine(target, WITH_THE_FOUR)
     assert "timer tick" in line and "CAP_SYS_ADMIN" in line
     with sysctl(PARANOID, 2):
-        assert checks(WITH_THE_FOUR)["CAP_PERFMON"]["verdict"] == "ok"
+        assert examined(WITH_THE_FOUR)["CAP_PERFMON"]["verdict"] == "ok"
         assert "engine: perf tick on" in engine(target, WITH_THE_FOUR)
 
 
 @pytest.mark.parametrize("scope, readable", [(0, True), (1, False), (2, False)])
 def test_yama_and_one_s_own_processes(scope, readable):
     with sysctl(YAMA, scope), python_of_nobody() as pid:
-        done = podflame("dump", "-p", pid, wrap=NOBODY)
+        done = podflame("dump", "-p", pid, wrap=ORDINARY)
         assert (done.returncode == 0) == readable, done.stderr
         if not readable:
             assert "kernel.yama.ptrace_scope is %d" % scope in done.stderr, done.stderr
-            assert "kernel.yama.ptrace_scope is %d" % scope in checks(NOBODY)["Yama"]["state"]
+            assert "kernel.yama.ptrace_scope is %d" % scope in examined(ORDINARY)["Yama"]["state"]
         assert podflame("dump", "-p", pid).returncode == 0, "root may, at each of these"
 
 
@@ -115,7 +114,7 @@ def confined(tmp_path):
 
 
 def test_apparmor_keeps_other_profiles_closed(confined, target):
-    row = checks(confined)["AppArmor, SELinux"]
+    row = examined(confined)["AppArmor, SELinux"]
     assert row["verdict"] != "ok" and "podflame-test" in row["state"], row
     done = podflame("dump", "-p", target.pid, wrap=confined)
     assert done.returncode == 1 and "AppArmor" in done.stderr, done.stderr
@@ -135,4 +134,4 @@ def test_yama_that_is_locked_shields_all(target):
     pathlib.Path("/proc/sys", YAMA).write_text("3")
     done = podflame("dump", "-p", target.pid, timeout=MARGIN_SECONDS)
     assert done.returncode == 1 and "kernel.yama.ptrace_scope is 3" in done.stderr, done.stderr
-    assert "3" in checks()["Yama"]["state"]
+    assert "3" in examined()["Yama"]["state"]
