@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
+from hostile import ORDINARY
 from interpreters import BARE_BOOKWORM
 from program import MARGIN_SECONDS, podflame
-from test_confined_commands import ORDINARY
 from test_confinement import CAPABILITIES, restricted
 from test_doctor import checks, doctor
 from testbed import PROJECT
