@@ -41,6 +41,7 @@ struct find_entry {
         UT_hash_handle hh;
         uint64_t name_at;      /* ns since boot: when to ask for its names again; 0: never */
         uint64_t name_after;   /* ns between the last two times that they were asked for */
+        uint64_t names_sum;    /* find_names_sum() of what it was last told; 0: not known */
         bool starved;          /* not looked at since descriptors are short */
         bool threaded;         /* has started threads, by the kernel's reports */
         bool is_other_program; /* of a program that is not Python as a rule: it can wait a little */
@@ -274,6 +275,12 @@ struct find_names {
 
 /* Asks every source. What no source knows stays "". Whether all is known that the sources can know. */
 bool find_names_get(struct find *find, const struct find_place *place, struct find_names *ret);
+
+/*
+ * A sum of what the sources say of the container @id, as long as something is missing. It is of the answer that a process
+ * of the container got in this scan. 0: nobody has asked in this scan, or nothing is missing. Then ask find_names_get().
+ */
+uint64_t find_names_sum(const struct find *find, const char *id);
 
 int find_names_open(struct find *find);
 void find_names_close(struct find *find);

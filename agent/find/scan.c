@@ -172,6 +172,18 @@ static void apply_new_rules(const struct visit *visit, struct find_entry *entry)
         readmit_changed(visit, entry, &process);
 }
 
+/*
+ * Whether another process of the container has asked in this scan, and has learnt nothing that this one was not told. A
+ * container has many processes, and asking opens dozens of files.
+ */
+static bool is_asked_in_vain(const struct find *find, const struct find_entry *entry)
+{
+        struct nsutil_place place;
+
+        return entry->names_sum && nsutil_place(entry->pid, &place) == 0 &&
+               find_names_sum(find, place.container_id) == entry->names_sum;
+}
+
 /* Asks again for names that were not known when the process was reported. */
 static void complete_names(const struct visit *visit, struct find_entry *entry)
 {
@@ -179,9 +191,14 @@ static void complete_names(const struct visit *visit, struct find_entry *entry)
 
         if (!find_entry_is_reported(entry) || !entry->name_at || visit->now < entry->name_at || !visit->events->named)
                 return;
+        if (is_asked_in_vain(visit->find, entry)) {
+                find_entry_set_name_at(entry, true, visit->now);
+                return;
+        }
         if (find_identify(visit->find, entry->pid, &process) || process.start_time != entry->start_time)
                 return;
         find_entry_set_name_at(entry, process.unnamed, visit->now);
+        entry->names_sum = process.unnamed ? find_names_sum(visit->find, process.container_id) : 0;
         if (!readmit_changed(visit, entry, &process))
                 visit->events->named(visit->events->ctx, &process);
 }

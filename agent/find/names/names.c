@@ -14,6 +14,9 @@
 #define N_REMEMBERED 64
 #define REMEMBER_NS UINT64_C(10000000000)
 
+/* Containers whose names are missing: so many of a scan are known. */
+#define N_MISSING 256
+
 struct find_names_cache {
         struct {
                 char id[NSUTIL_CONTAINER_ID_SIZE];
@@ -21,6 +24,13 @@ struct find_names_cache {
                 struct find_names names;
         } slots[N_REMEMBERED];
         size_t next;
+
+        struct {
+                char id[NSUTIL_CONTAINER_ID_SIZE];
+                uint64_t sum;
+        } missing[N_MISSING]; /* of the scan @scan; what does not fit is not known */
+        size_t n_missing;
+        uint64_t scan;
 };
 
 /*
@@ -64,6 +74,59 @@ static void remember_names(struct find_names_cache *cache, const char *id, const
         cache->slots[i].until = find_now() + REMEMBER_NS;
 }
 
+/* ---- missing names ------------------------------------------------------------------------- */
+
+static uint64_t add_to_sum(uint64_t sum, const char *text)
+{
+        /* FNV-1a of 64 bits, the NUL included. */
+        do
+                sum = (sum ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+        while (*text++);
+        return sum;
+}
+
+static uint64_t sum_names(const struct find_names *names)
+{
+        const char *const texts[] = { names->name,          names->image,   names->pod,     names->pod_namespace,
+                                      names->k8s_container, names->pod_uid, names->workload };
+        uint64_t sum = UINT64_C(0xcbf29ce484222325) + names->has_labels;
+
+        for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+                sum = add_to_sum(sum, texts[i]);
+        for (const char *label = names->labels; *label; label += strlen(label) + 1)
+                sum = add_to_sum(sum, label);
+        return sum;
+}
+
+static void note_missing(struct find *find, const char *id, const struct find_names *names)
+{
+        struct find_names_cache *cache = find->names;
+
+        if (cache->scan != find->scan)
+                cache->n_missing = 0;
+        cache->scan = find->scan;
+        if (cache->n_missing == N_MISSING)
+                return;
+        size_t i = cache->n_missing++;
+        snprintf(cache->missing[i].id, sizeof(cache->missing[i].id), "%s", id);
+        cache->missing[i].sum = sum_names(names);
+}
+
+/* The last answer counts: it is the newest. */
+uint64_t find_names_sum(const struct find *find, const char *id)
+{
+        const struct find_names_cache *cache = find->names;
+
+        if (!cache || cache->scan != find->scan)
+                return 0;
+        for (size_t i = cache->n_missing; i > 0; i--)
+                if (!strcmp(cache->missing[i - 1].id, id))
+                        return cache->missing[i - 1].sum;
+        return 0;
+}
+
+/* ---- all names ----------------------------------------------------------------------------- */
+
 bool find_names_get(struct find *find, const struct find_place *place, struct find_names *ret)
 {
         const struct find_names *known = find->names && place->id[0] ? recall_names(find->names, place->id) : NULL;
@@ -80,6 +143,8 @@ bool find_names_get(struct find *find, const struct find_place *place, struct fi
         bool complete = is_complete(find, ret);
         if (find->names && place->id[0] && complete)
                 remember_names(find->names, place->id, ret);
+        else if (find->names && place->id[0])
+                note_missing(find, place->id, ret);
         return complete;
 }
 
