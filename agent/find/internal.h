@@ -277,8 +277,8 @@ struct find_names {
 bool find_names_get(struct find *find, const struct find_place *place, struct find_names *ret);
 
 /*
- * A sum of what the sources say of the container @id, as long as something is missing. It is of the answer that a process
- * of the container got in this scan. 0: nobody has asked in this scan, or nothing is missing. Then ask find_names_get().
+ * A sum of what the sources said of the container @id a moment ago (MISSING_NS in names.c), as long as something is
+ * missing. 0: nobody has asked since, or nothing is missing. Then ask find_names_get().
  */
 uint64_t find_names_sum(const struct find *find, const char *id);
 

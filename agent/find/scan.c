@@ -173,8 +173,8 @@ static void apply_new_rules(const struct visit *visit, struct find_entry *entry)
 }
 
 /*
- * Whether another process of the container has asked in this scan, and has learnt nothing that this one was not told. A
- * container has many processes, and asking opens dozens of files.
+ * Whether another process of the container has just asked, and has learnt nothing that this one was not told. A container
+ * has many processes, and asking opens dozens of files.
  */
 static bool is_asked_in_vain(const struct find *find, const struct find_entry *entry)
 {

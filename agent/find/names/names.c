@@ -14,8 +14,9 @@
 #define N_REMEMBERED 64
 #define REMEMBER_NS UINT64_C(10000000000)
 
-/* Containers whose names are missing: so many of a scan are known. */
+/* Containers whose names are missing. For this time the answer that one process got is true for the others, too. */
 #define N_MISSING 256
+#define MISSING_NS UINT64_C(200000000)
 
 struct find_names_cache {
         struct {
@@ -27,10 +28,10 @@ struct find_names_cache {
 
         struct {
                 char id[NSUTIL_CONTAINER_ID_SIZE];
+                uint64_t until; /* ns since boot */
                 uint64_t sum;
-        } missing[N_MISSING]; /* of the scan @scan; what does not fit is not known */
-        size_t n_missing;
-        uint64_t scan;
+        } missing[N_MISSING];
+        size_t next_missing;
 };
 
 /*
@@ -98,31 +99,28 @@ static uint64_t sum_names(const struct find_names *names)
         return sum;
 }
 
-static void note_missing(struct find *find, const char *id, const struct find_names *names)
+static void note_missing(struct find_names_cache *cache, const char *id, const struct find_names *names)
 {
-        struct find_names_cache *cache = find->names;
+        size_t i = cache->next_missing++ % N_MISSING;
 
-        if (cache->scan != find->scan)
-                cache->n_missing = 0;
-        cache->scan = find->scan;
-        if (cache->n_missing == N_MISSING)
-                return;
-        size_t i = cache->n_missing++;
         snprintf(cache->missing[i].id, sizeof(cache->missing[i].id), "%s", id);
+        cache->missing[i].until = find_now() + MISSING_NS;
         cache->missing[i].sum = sum_names(names);
 }
 
-/* The last answer counts: it is the newest. */
 uint64_t find_names_sum(const struct find *find, const char *id)
 {
         const struct find_names_cache *cache = find->names;
+        uint64_t now = find_now(), newest = 0, sum = 0;
 
-        if (!cache || cache->scan != find->scan)
-                return 0;
-        for (size_t i = cache->n_missing; i > 0; i--)
-                if (!strcmp(cache->missing[i - 1].id, id))
-                        return cache->missing[i - 1].sum;
-        return 0;
+        for (size_t i = 0; cache && i < N_MISSING; i++) {
+                if (cache->missing[i].until <= now || cache->missing[i].until < newest ||
+                    strcmp(cache->missing[i].id, id) != 0)
+                        continue;
+                newest = cache->missing[i].until;
+                sum = cache->missing[i].sum;
+        }
+        return sum;
 }
 
 /* ---- all names ----------------------------------------------------------------------------- */
@@ -144,7 +142,7 @@ bool find_names_get(struct find *find, const struct find_place *place, struct fi
         if (find->names && place->id[0] && complete)
                 remember_names(find->names, place->id, ret);
         else if (find->names && place->id[0])
-                note_missing(find, place->id, ret);
+                note_missing(find->names, place->id, ret);
         return complete;
 }
 
