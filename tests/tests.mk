@@ -65,7 +65,7 @@ test-collectors: all ## what the OpenTelemetry Collector, Pyroscope's code and i
 
 # Programs of a Kubernetes release, from their modules: an hour of CPU time at most, once.
 cluster_packages := golang-go mmdebstrap gcc libc6-dev binutils python3 python3-pytest etcd-server containerd runc \
-                    containernetworking-plugins iptables nftables conntrack iproute2 util-linux openssl curl
+                    containernetworking-plugins iptables nftables ipset conntrack iproute2 util-linux openssl curl
 
 .PHONY: test-cluster
 test-cluster: all ## podflame by kubectl and by helm on a real Kubernetes: an hour the first time, as root

@@ -32,7 +32,7 @@ GO_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 CRICTL = "v1.34.0"
 ACTIONLINT = "v1.7.12"
 HELM, KUSTOMIZE, KUBECONFORM = "v3.11.3", "v5.0.3", "v0.6.3"
-BUILDER = "v0.161.0"
+BUILDER = "v0.165.0"
 
 
 class NotBuilt(Unavailable):

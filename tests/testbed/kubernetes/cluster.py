@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cluster of one node that is up, with DNS and Services, and the commands for it."""
+"""A cluster of one node that is up, with DNS, Services and network policies, and the commands for it."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from . import control, machine, node, oci, programs
 from .pki import Pki
 
 # Programs of Debian, and the packages that they are in: see cluster_packages in tests.mk.
-NEEDED = ("etcd", "containerd", "ctr", "runc", "iptables", "nft", "conntrack", "openssl", "nsenter", "ip", "gcc", "strip")
+NEEDED = ("etcd", "containerd", "ctr", "runc", "iptables", "nft", "ipset", "conntrack", "openssl", "nsenter", "ip", "gcc", "strip")
 START_SECONDS = 300
 # By minor version: kube-proxy's newer mode, and its older one.
 PROXY_MODES = {"v1.33": "iptables"}
@@ -50,7 +50,8 @@ class Cluster:
                 "kube-scheduler": control.scheduler(self.programs, self.pki),
                 "containerd": node.containerd(self.home),
                 "kubelet": node.kubelet(self.programs, self.home, self.pki),
-                "kube-proxy": node.proxy(self.programs, self.home)}
+                "kube-proxy": node.proxy(self.programs, self.home),
+                "kube-router": node.router(programs.router(), self.pki)}
 
     def start(self, *names):
         for name in names:
@@ -69,6 +70,7 @@ class Cluster:
         self.add_images()
         wait(self.is_ready, START_SECONDS, lambda: "the node is not ready: %s\n%s" % (
             self.kubectl("get", "nodes", "-o", "yaml"), self.words("kubelet", "containerd")))
+        self.start("kube-router")  # which gives up at once where there is no node yet
         self.kubectl("apply", "-f", str(pathlib.Path(__file__).parent / "coredns.yaml"))
         self.roll("kube-system", "deployment/coredns")
 

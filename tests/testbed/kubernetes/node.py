@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The node's part: containerd, kubelet, kube-proxy, and the network of pods, by Debian's CNI plugins."""
+"""The node's part: containerd, kubelet, kube-proxy, the network of pods, by Debian's CNI plugins, and its policies."""
 
 import json
 
 from ..kubelet import CRI
-from .control import DNS_ADDRESS
+from .control import DNS_ADDRESS, SERVICES
 from .machine import ADDRESS, NAME
 from .oci import PAUSE
 
@@ -78,3 +78,10 @@ def kubelet(programs, home, pki):
 
 def proxy(programs, home):
     return [programs / "kube-proxy", "--config", home / "proxy.json"]
+
+
+def router(program, pki):
+    """It enforces network policies; routes and Services are the work of others here."""
+    return [program, "--kubeconfig=" + pki.path("admin.conf"), "--hostname-override=" + NAME, "--run-firewall=true",
+            "--run-router=false", "--run-service-proxy=false", "--enable-cni=false", "--health-port=0",
+            "--service-cluster-ip-range=" + SERVICES]

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The programs of a Kubernetes release, and CoreDNS, built by Go from their modules and kept in .cache/kubernetes/.
+"""The programs of a Kubernetes release, CoreDNS and kube-router, built by Go from their modules and kept in
+.cache/kubernetes/.
 
     programs.py [VERSION...]    builds those of some releases, or of all of VERSIONS
 
@@ -24,6 +25,7 @@ from testbed import CACHE, Unavailable, tools  # noqa: E402
 from testbed.images import locked  # noqa: E402
 
 VERSIONS = ("v1.33.5", "v1.37.2")
+ROUTER = "v2.1.0"
 COREDNS = pathlib.Path(__file__).parent / "coredns"
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
 MAIN = """package main
@@ -119,11 +121,24 @@ def coredns():
     return locked(path, lambda: build_coredns(path))
 
 
+def build_router(target):
+    package = "github.com/cloudnativelabs/kube-router/v2/cmd/kube-router@" + ROUTER
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        tools.install("kube-router", package)(pathlib.Path(folder)).rename(target)
+
+
+def router():
+    """What enforces network policies. That is all it is used for."""
+    path = CACHE / "kubernetes" / ("kube-router-" + ROUTER)
+    return locked(path, lambda: build_router(path))
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what it has begun is removed
     try:
         for wanted in sys.argv[1:] or VERSIONS:
             print(release(wanted), flush=True)
         print(coredns(), flush=True)
+        print(router(), flush=True)
     except Unavailable as reason:
         sys.exit("%s: %s" % (sys.argv[0], reason))
