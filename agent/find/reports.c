@@ -10,6 +10,7 @@
 
 struct hearing {
         const struct visit *visit;
+        bool urgent; /* a process may have become a Python */
         int r;
 };
 
@@ -81,6 +82,7 @@ static void hear_news(struct hearing *hearing, struct find_entry *entry, const s
                 note_birth(visit, entry, &news->birth);
         else
                 note_exec(visit, entry, news);
+        hearing->urgent |= !entry->is_other_program;
         set_first_look(visit, entry);
         find_known_set_young(visit->find, entry, true);
 }
@@ -112,15 +114,16 @@ static void hear_report(const struct find_news *news, void *ctx)
 
 /*
  * Mutes the watch after it has woken podflame up. The kernel reports new threads, too. A machine that starts thousands
- * of them a second wakes podflame up no more often than first looks are due; while reports keep coming, half as often.
- * While the watch is muted, the time-out makes the caller come back.
+ * of them a second wakes podflame up no more often than first looks are due; while reports keep coming, half as often;
+ * while all of them are of programs that are no Python as a rule, a quarter as often. While the watch is muted, the
+ * time-out makes the caller come back.
  */
-static void mute_watch(struct find *find, bool muted, uint64_t now)
+static void mute_watch(struct find *find, bool muted, bool urgent, uint64_t now)
 {
         struct epoll_event event = { .events = muted ? 0 : EPOLLIN };
         bool was_muted = find->muted_until != 0;
 
-        find->muted_for = !muted ? 0 : was_muted ? 2 * find->first_look : find->first_look;
+        find->muted_for = !muted ? 0 : find->first_look * (!was_muted ? 1 : urgent ? 2 : 4);
         find->muted_until = muted ? now + find->muted_for : 0;
         if (muted != was_muted)
                 epoll_ctl(find->fd, EPOLL_CTL_MOD, find_watch_fd(find->watch), &event);
@@ -135,6 +138,6 @@ int scan_listen(const struct visit *visit)
         if (lost)
                 visit->find->full_at = 0;
         if (n > 0 || visit->now >= visit->find->muted_until)
-                mute_watch(visit->find, n > 0, visit->now);
+                mute_watch(visit->find, n > 0, hearing.urgent, visit->now);
         return hearing.r;
 }

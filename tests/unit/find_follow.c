@@ -269,6 +269,44 @@ Test(find_follow, known_processes_are_not_looked_at_all_the_time)
         find_close(find);
 }
 
+/*
+ * A child of ours is born and ends. Returns how long the watch is muted for then: in first looks. @no_python: whether we
+ * are a program that is none.
+ */
+static uint64_t hear_a_birth(struct find *find, bool no_python)
+{
+        struct find_entry *us = find_known_get(find, getpid());
+        int status;
+
+        cr_assert_not_null(us);
+        us->is_no_python = us->is_other_program = no_python;
+        pid_t pid = fork();
+
+        if (pid == 0)
+                _exit(0);
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        usleep(1000 * (useconds_t)find_timeout_ms(find) + 1000);
+        cr_assert_eq(find_scan(find, &events), 0);
+        return find->muted_for / find->first_look;
+}
+
+/* Other processes of the machine may be born meanwhile, and make any hearing urgent. */
+Test(find_follow, programs_that_are_no_python_wake_less_often)
+{
+        struct find *find = open_following();
+        uint64_t longest = 0, end = find_now() + UINT64_C(3000000000);
+
+        for (unsigned i = 0; i < 20; i++)
+                cr_expect_leq(hear_a_birth(find, false), 2, "our children may be Python");
+        while (longest < 4 && find_now() < end) {
+                uint64_t muted = hear_a_birth(find, true);
+
+                longest = muted > longest ? muted : longest;
+        }
+        cr_expect_eq(longest, 4);
+        find_close(find);
+}
+
 static struct find_rules *drop_everything(void)
 {
         char error[FIND_RULE_ERROR_SIZE];
