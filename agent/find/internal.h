@@ -133,6 +133,10 @@ void find_known_unwatch(struct find *find, struct find_entry *entry);
 /* Sets when the names of a process that was just reported or asked for are asked for again. */
 void find_entry_set_name_at(struct find_entry *entry, bool unnamed, uint64_t now);
 
+/* Does that, and notes which names @told had, which was identified a moment ago. */
+void find_entry_note_names(const struct find *find, struct find_entry *entry, const struct find_process *told,
+                           uint64_t now);
+
 bool find_entry_is_reported(const struct find_entry *entry);
 
 /* Puts @entry into the list of young processes, or takes it out. */

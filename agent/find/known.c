@@ -31,6 +31,13 @@ void find_entry_set_name_at(struct find_entry *entry, bool unnamed, uint64_t now
         entry->name_at = unnamed ? now + entry->name_after : 0;
 }
 
+void find_entry_note_names(const struct find *find, struct find_entry *entry, const struct find_process *told,
+                           uint64_t now)
+{
+        find_entry_set_name_at(entry, told->unnamed, now);
+        entry->names_sum = told->unnamed ? find_names_sum(find, told->container_id) : 0;
+}
+
 bool find_entry_is_reported(const struct find_entry *entry)
 {
         return entry->kind == FIND_PYTHON || entry->kind == FIND_UNREADABLE;

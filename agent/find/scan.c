@@ -197,8 +197,7 @@ static void complete_names(const struct visit *visit, struct find_entry *entry)
         }
         if (find_identify(visit->find, entry->pid, &process) || process.start_time != entry->start_time)
                 return;
-        find_entry_set_name_at(entry, process.unnamed, visit->now);
-        entry->names_sum = process.unnamed ? find_names_sum(visit->find, process.container_id) : 0;
+        find_entry_note_names(visit->find, entry, &process, visit->now);
         if (!readmit_changed(visit, entry, &process))
                 visit->events->named(visit->events->ctx, &process);
 }

@@ -119,7 +119,7 @@ static void report_process(struct find *find, struct find_entry *entry, const st
         entry->rules = find->rules_generation;
         process.info = found->info;
         entry->name_after = 0;
-        find_entry_set_name_at(entry, process.unnamed, now);
+        find_entry_note_names(find, entry, &process, now);
         events->born(events->ctx, &process, found->py);
 }
 
