@@ -93,10 +93,9 @@ static void tear_down(void)
 
 TestSuite(find_unnamed, .init = set_up, .fini = tear_down);
 
-/* All ask as soon as the scan comes to them, and no answer is too young to be asked for again. How many were told one. */
-static size_t ask_again(void)
+/* All ask as soon as the scan comes to them. How many were told an answer. */
+static size_t ask_at_once(void)
 {
-        usleep(210000);
         n_named = 0;
         for (size_t i = 0; i < N; i++) {
                 struct find_entry *entry = find_known_get(stage.find, pids[i]);
@@ -108,6 +107,13 @@ static size_t ask_again(void)
         stage.find->full_at = 0;
         cr_assert_eq(find_scan(stage.find, &events), 0);
         return n_named;
+}
+
+/* No answer is too young to be asked for again. */
+static size_t ask_again(void)
+{
+        usleep(210000);
+        return ask_at_once();
 }
 
 static void write_config(const char *config)
@@ -145,4 +151,16 @@ Test(find_unnamed, all_learn_a_part_of_the_names)
                 cr_expect_str_eq(last[i].image, "shop");
                 cr_expect_eq(find_known_get(stage.find, pids[i])->name_at, 0);
         }
+}
+
+/* The first has all names, so what was missing a moment ago says nothing about them. */
+Test(find_unnamed, none_takes_an_answer_that_was_true_before)
+{
+        struct find_place place = { .pid = pids[0], .id = ID, .pod_uid = "" };
+        struct find_names names;
+
+        ask_again();
+        write_config("{\"Name\":\"/web\",\"Config\":{\"Image\":\"shop\"}}");
+        cr_expect(find_names_get(stage.find, &place, &names));
+        cr_expect_eq(ask_at_once(), N);
 }

@@ -108,6 +108,14 @@ static void note_missing(struct find_names_cache *cache, const char *id, const s
         cache->missing[i].sum = sum_names(names);
 }
 
+/* Nothing is missing any more, so the others are to ask. */
+static void forget_missing(struct find_names_cache *cache, const char *id)
+{
+        for (size_t i = 0; i < N_MISSING; i++)
+                if (!strcmp(cache->missing[i].id, id))
+                        cache->missing[i].until = 0;
+}
+
 uint64_t find_names_sum(const struct find *find, const char *id)
 {
         const struct find_names_cache *cache = find->names;
@@ -139,10 +147,14 @@ bool find_names_get(struct find *find, const struct find_place *place, struct fi
         if (place->pod_uid[0])
                 find_clean(place->pod_uid, strlen(place->pod_uid), ret->pod_uid, sizeof(ret->pod_uid));
         bool complete = is_complete(find, ret);
-        if (find->names && place->id[0] && complete)
+        if (!find->names || !place->id[0])
+                return complete;
+        if (complete) {
                 remember_names(find->names, place->id, ret);
-        else if (find->names && place->id[0])
+                forget_missing(find->names, place->id);
+        } else {
                 note_missing(find->names, place->id, ret);
+        }
         return complete;
 }
 
