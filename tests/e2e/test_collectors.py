@@ -11,6 +11,8 @@ import subprocess
 import urllib.request
 from collections import Counter
 
+import pytest
+
 import otlp
 import pyroscope
 import truth
@@ -26,12 +28,22 @@ OPTIONS = ("--window", "1s", "--rate", RATE)
 SECONDS = 30
 SHARES = {"hot": 0.7, "warm": 0.2, "cold": 0.1}
 
+# Straight on; and by gRPC first, as to a backend that takes nothing else.
+WAYS = {"http": "  pipelines: {profiles: {receivers: [otlp], exporters: [otlp_http]}}",
+        "grpc": """
+  pipelines:
+    profiles: {receivers: [otlp], exporters: [otlp_grpc]}
+    profiles/2: {receivers: [otlp/2], exporters: [otlp_http]}"""}
 CONFIG = """
-receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:%d"}}}}
-exporters: {file: {path: %s}}
+receivers:
+  otlp: {protocols: {http: {endpoint: "127.0.0.1:%(port)d"}}}
+  otlp/2: {protocols: {grpc: {endpoint: "127.0.0.1:%(grpc)d"}}}
+exporters:
+  otlp_grpc: {endpoint: "127.0.0.1:%(grpc)d", tls: {insecure: true}, sending_queue: {enabled: false}}
+  otlp_http: {endpoint: "%(url)s", encoding: json, compression: none, sending_queue: {enabled: false}}
 service:
   telemetry: {metrics: {level: none}}
-  pipelines: {profiles: {receivers: [otlp], exporters: [file]}}
+%(way)s
 """
 
 
@@ -58,8 +70,8 @@ def only(target):
     return *OPTIONS, "--select", "container=" + target.id
 
 
-def passed_on(target, folder, message):
-    """What it writes, our own collector takes for the same container's."""
+def send_to_ours(target, folder, message):
+    """What it passes on, our own collector takes for the same container's."""
     with Collector(folder / "collector") as collector:
         request = urllib.request.Request(collector.url + PATH, json.dumps(message).encode(),
                                          {"Content-Type": "application/json"})
@@ -73,25 +85,27 @@ def messages(path):
     return [json.loads(row) for row in path.read_text().splitlines(True) if row.endswith("\n")]
 
 
-def test_the_opentelemetry_collector_writes_what_it_was_sent(start, tmp_path):
+@pytest.mark.parametrize("way", WAYS)
+def test_the_opentelemetry_collector_passes_on_what_it_was_sent(start, tmp_path, way):
     """Everything, by its meaning: functions, lines, values, times, attributes of profiles and of resources."""
     target = start(BARE_BOOKWORM, "split.py")
-    port, file, config = free_port(), tmp_path / "profiles.json", tmp_path / "config.yaml"
-    config.write_text(CONFIG % (port, file))
-    with Server(script(OK)) as server:
+    port, config = free_port(), tmp_path / "config.yaml"
+    with Server(script(OK)) as server, Server(script(OK)) as behind:
+        config.write_text(CONFIG % {"port": port, "grpc": free_port(), "url": behind.url, "way": WAYS[way]})
         with running("otelcol", tmp_path, "Everything is ready", "--config", config,
                      "--feature-gates=service.profilesSupport"), \
                 agent(tmp_path / "agent", "http://127.0.0.1:%d" % port, "--collector", server.url, *only(target)) as pusher:
             eventually(lambda: len(server.requests) >= 3, SECONDS, lambda: "three windows are sent: " + pusher.stderr)
             assert pusher.interrupt() == 0, pusher.stderr
         sent = [profile for request in server.requests for profile in otlp.profiles(request.json)]
-    written = [profile for message in messages(file) for profile in otlp.profiles(message)]
+        passed = [request.json for request in behind.requests]
+    got = [profile for message in passed for profile in otlp.profiles(message)]
     assert "does not take profiles" not in pusher.stderr
-    assert sorted(written) == sorted(sent)
-    assert {dict(profile.attributes)["container.id"] for profile in written} == {target.id}
-    passed_on(target, tmp_path, messages(file)[0])
+    assert sorted(got) == sorted(sent)
+    assert {dict(profile.attributes)["container.id"] for profile in got} == {target.id}
+    send_to_ours(target, tmp_path, passed[0])
     leaves = Counter()
-    for profile in written:
+    for profile in got:
         for stack, _, values in profile.samples:
             leaves[stack[0][0]] += sum(values)
     truth.assert_shares(leaves, SHARES)
