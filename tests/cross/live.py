@@ -71,6 +71,7 @@ set -u
 mkdir -p /src /app && cd /src && tar -xf /input/source.tar && mkdir -p build .cache/rootfs && cp -r /input/podflame /input/unit build
 export PODFLAME_TEST_KINDS=bare PODFLAME_OWN_KERNEL=1 PYTHONDONTWRITEBYTECODE=1
 echo "127.0.0.1 localhost" >/etc/hosts
+ln -sf gcc /usr/bin/cc
 %s
 uname -a; python3 --version; nproc
 status=0
