@@ -45,7 +45,14 @@ SERVICE = PROJECT / "tests/bench/targets/fleet_service.py"
 # Far beyond what this machine takes: the machine is measured, not the limit.
 UNLIMITED = ("-distributor.ingestion-rate-limit-mb=4096", "-distributor.ingestion-burst-size-mb=4096",
              "-ingester.max-global-series-per-tenant=0")
-MODES = ("cpu", "cpu,wall")
+# Of the real agent, by name: options, seconds of its window, and how many whole windows are recorded at least. The first is
+# the fleet's.
+SETTINGS = {
+    "mode cpu": (["--mode", "cpu"], WINDOW, 4),
+    "mode cpu,wall": (["--mode", "cpu,wall"], WINDOW, 4),
+    "mode cpu, --rate 20": (["--mode", "cpu", "--rate", 20], WINDOW, 4),
+    "mode cpu, --window 60s": (["--mode", "cpu", "--window", "60s"], 60, 1),
+}
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -68,8 +75,8 @@ def services(numbers):
             process.wait()
 
 
-def record(mode, windows):
-    """What an agent pushes of all services, at its defaults but for @mode: a list of requests.
+def record(options, window, windows):
+    """What an agent pushes of all services, at its defaults but for @options: a list of requests.
 
     The services take turns: together they would want more than this machine's CPUs.
     """
@@ -77,11 +84,11 @@ def record(mode, windows):
     for first in range(0, SERVICES, TOGETHER):
         numbers = range(first, first + TOGETHER)
         with tempfile.TemporaryDirectory() as folder, Receiver() as receiver, services(numbers), \
-                agent(pathlib.Path(folder) / "agent", receiver.url, "--protocol", "pyroscope", "--mode", mode,
+                agent(pathlib.Path(folder) / "agent", receiver.url, "--protocol", "pyroscope", *options,
                       "--select", "cmdline=*%s*" % SERVICE.name) as pusher:
             def enough():
                 return len({time_of(push) for push in taken(receiver)}) > windows
-            eventually(enough, (windows + 3) * WINDOW + 60, lambda: "windows come: " + pusher.stderr)
+            eventually(enough, (windows + 3) * window + 60, lambda: "windows come: " + pusher.stderr)
             found += taken(receiver)
     return found
 
@@ -94,7 +101,7 @@ def time_of(push):
     return dict((number, value) for number, _, value in pushes.fields(push.series[0][1]))[pushes.TIME_NANOS]
 
 
-def whole_windows(recorded, modes):
+def whole_windows(recorded):
     """A node's pushes, one for each window: of each service its nth profile in the nth. First windows are not whole ones."""
     of_series = {}
     for push in recorded:
@@ -260,14 +267,13 @@ def main():
     parser.add_argument("--quick", action="store_true", help="shorter, and FLEET.md stays as it is")
     parser.add_argument("--agents", type=int, nargs="+", default=STAGES)
     arguments = parser.parse_args()
-    rounds, recorded = (2, 2) if arguments.quick else (3, 4)
-    facts = {"machine": report.machine(), "services": SERVICES, "window": WINDOW, "modes": {}}
-    for mode in MODES:
-        say("recording in mode " + mode)
-        recorded_pushes = record(mode, recorded)
-        windows = whole_windows(recorded_pushes, mode)
-        facts["modes"][mode] = (recorded_pushes[0], windows)
-    template, windows = facts["modes"]["cpu"]
+    rounds = 2 if arguments.quick else 3
+    facts = {"machine": report.machine(), "services": SERVICES, "window": WINDOW, "settings": {}}
+    for name, (options, window, n) in list(SETTINGS.items())[:1 if arguments.quick else None]:
+        say("recording: " + name)
+        recorded = record(options, window, n)
+        facts["settings"][name] = (recorded[0], whole_windows(recorded), window)
+    template, windows, _ = next(iter(facts["settings"].values()))
     facts["stages"], facts["disk"] = measure_stages(template, windows, arguments.agents, rounds)
     facts["limits"] = [measure_limits(template, windows, agents, rounds) for agents in (25, 400)]
     facts["load"] = os.getloadavg()[0]

@@ -41,14 +41,14 @@ def wire_of(push, window):
     return len(push.encode([(labels, push.pack(profile), name) for labels, profile, name in window]))
 
 
-def of_modes(facts):
-    rows = [["mode", "series of a node", "samples in a profile: distinct stacks", "unpacked, a profile", "on the wire, a profile",
-             "on the wire, a push"]]
-    for mode, (push, windows) in facts["modes"].items():
+def of_settings(facts):
+    rows = [["an agent's options", "series of a node", "samples in a profile: distinct stacks", "unpacked, a profile",
+             "on the wire, a profile", "on the wire, a push", "on the wire, a day of a node"]]
+    for name, (push, windows, seconds) in facts["settings"].items():
         profiles = [profile for window in windows for _, profile, _ in window]
         wire = statistics.mean(wire_of(push, window) for window in windows)
-        rows.append([mode, str(len(windows[0])), "%.0f" % statistics.mean(map(pushes.samples_of, profiles)),
-                     size(statistics.mean(map(len, profiles))), size(wire / len(windows[0])), size(wire)])
+        rows.append([name, str(len(windows[0])), "%.0f" % statistics.mean(map(pushes.samples_of, profiles)),
+                     size(statistics.mean(map(len, profiles))), size(wire / len(windows[0])), size(wire), size(wire * 86400 / seconds)])
     return padded(rows)
 
 
@@ -79,7 +79,7 @@ def of_limits(rows):
 def of_days(facts):
     """What a day takes, by what was measured of a profile."""
     cpu = facts["stages"][0]["cpu_per_push"] / facts["stages"][0]["profiles_per_push"]
-    push, windows = facts["modes"]["cpu"]
+    push, windows, _ = next(iter(facts["settings"].values()))
     per_profile = statistics.mean(wire_of(push, window) / len(window) for window in windows)
     pushes_a_day = 86400 / facts["window"]
     rows = [["a day of", "profiles", "on the wire", "on disk", "CPU time of Pyroscope"]]
@@ -92,6 +92,6 @@ def of_days(facts):
 
 def text_of(facts):
     notes = NOTES.format(date=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), pyroscope="1.12.0", **facts)
-    return "\n\n".join([HEADING, "## What an agent pushes", of_modes(facts), "## What one Pyroscope takes, its limits lifted",
+    return "\n\n".join([HEADING, "## What an agent pushes", of_settings(facts), "## What one Pyroscope takes, its limits lifted",
                         of_stages(facts["stages"]), "## What its default limits answer", of_limits(facts["limits"]),
                         "## A day", of_days(facts), "## How it was measured", notes.strip()]) + "\n"

@@ -16,9 +16,11 @@ PODFLAME = os.environ.get("PODFLAME_PROGRAM", str(HERE.parents[2] / "build/podfl
 
 
 def compiled(folder, *options):
-    """calls.c as a library. It names no version of a C library, so that it runs with older ones."""
+    """calls.c as a library. It names no version of a C library, so that it runs with older ones. On aarch64 the cache of
+    instructions is cleared by libgcc."""
     library = pathlib.Path(folder, "calls.so")
-    subprocess.run(["cc", "-O2", "-g0", "-shared", "-fPIC", "-nostdlib", *options, "-o", library, HERE / "calls.c"], check=True)
+    subprocess.run(["cc", "-O2", "-g0", "-shared", "-fPIC", "-nostdlib", *options, "-o", library, HERE / "calls.c", "-lgcc"],
+                   check=True)
     return library
 
 
