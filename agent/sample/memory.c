@@ -46,8 +46,15 @@ static void widen_room(struct target *t)
         m->refusals = refusals;
 }
 
+static size_t least_of(size_t a, size_t b)
+{
+        return a < b ? a : b;
+}
+
 /*
  * Half of the free shared bytes, so that other CPUs' readers find some too; or the target's own part, if that is more.
+ * Targets that came when there were fewer have had larger parts of their own, so that a late one may find less than its
+ * part.
  */
 static size_t portion_of_free_memory(const struct memory *m, size_t leased)
 {
@@ -55,7 +62,7 @@ static size_t portion_of_free_memory(const struct memory *m, size_t leased)
         size_t of_shared = leased < shared ? (shared - leased) / 2 : 0;
         size_t of_own = m->leased < own ? own - m->leased : 0;
 
-        return of_shared > of_own ? of_shared : of_own;
+        return of_shared > of_own ? of_shared : least_of(of_own, leased < max ? max - leased : 0);
 }
 
 /* Returns the bytes that are leased in addition: up to @wanted. */
@@ -64,8 +71,7 @@ static size_t lease_bytes(struct memory *m, size_t wanted)
         size_t before = atomic_load(&m->pool->leased), bytes;
 
         do {
-                bytes = portion_of_free_memory(m, before);
-                bytes = bytes < wanted ? bytes : wanted;
+                bytes = least_of(portion_of_free_memory(m, before), wanted);
         } while (!atomic_compare_exchange_weak(&m->pool->leased, &before, before + bytes));
         m->leased += bytes;
         return bytes;

@@ -132,3 +132,21 @@ Test(sample_memory, readers_at_once_keep_to_the_pool)
         cr_expect_gt(crowd.most, pool.max / 4);
         cr_expect_eq(pool.leased, 0);
 }
+
+/* One after the other: each has a part of its own, the larger the fewer there were. */
+Test(sample_memory, targets_that_come_late_keep_to_the_pool)
+{
+        struct memory_pool pool = { .max = 64 * MB };
+        static struct taker takers[100];
+
+        for (size_t i = 0; i < 100; i++) {
+                begin(&takers[i], &pool);
+                for (int n = 0; n < 2000; n++)
+                        sample(&takers[i], 50000);
+                cr_expect_leq(pool.leased, pool.max, "with %zu targets %zu bytes are leased", i + 1,
+                              (size_t)pool.leased);
+        }
+        for (size_t i = 0; i < 100; i++)
+                end(&takers[i]);
+        cr_expect_eq(pool.leased, 0);
+}
