@@ -74,7 +74,9 @@ Test(nsutil_wait_moving, no_mixture_of_two_waits)
                     seen[NSUTIL_WAIT_FUTEX], seen[NSUTIL_WAIT_IO], seen[NSUTIL_WAIT_RUNNABLE],
                     seen[NSUTIL_WAIT_UNKNOWN], moved);
         cr_expect_eq(mixed, 0, "%u", mixed);
-        cr_expect(seen[NSUTIL_WAIT_SLEEP] && seen[NSUTIL_WAIT_FUTEX] && seen[NSUTIL_WAIT_IO]);
+        /* With a single CPU the thread hardly gets on while somebody looks. */
+        cr_expect((seen[NSUTIL_WAIT_SLEEP] && seen[NSUTIL_WAIT_FUTEX] && seen[NSUTIL_WAIT_IO]) ||
+                  sysconf(_SC_NPROCESSORS_ONLN) == 1);
         nsutil_wait_close(&thread);
         child_end(pid);
 }
