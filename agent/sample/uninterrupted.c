@@ -42,10 +42,10 @@ static bool is_unbroken(int cpu)
         return rseq->rseq_cs != 0 && rseq->cpu_id == (uint32_t)cpu;
 }
 
-/* Whether a sleep is noticed, and nothing where there was none. */
-static bool is_sleep_noticed(int cpu)
+/* Whether a sleep of @ns is noticed, and nothing where there was none. */
+static bool is_sleep_noticed(int cpu, long ns)
 {
-        struct timespec moment = { .tv_nsec = 100000 }; /* longer than any timer slack */
+        struct timespec moment = { .tv_nsec = ns };
 
         begin_critical_section();
         bool before = is_unbroken(cpu);
@@ -56,15 +56,17 @@ static bool is_sleep_noticed(int cpu)
 
 /*
  * The reader may be switched out while it tries. And where a host takes the CPU away for a moment, the time of a sleep can
- * be over before the sleep has begun.
+ * be over before the sleep has begun. So there are several tries, of sleeps that grow. The shortest is longer than any
+ * timer slack.
  */
-#define TRIES 30
+static const long tries_ns[] = { 100000, 1000000, 5000000 };
+#define TRIES_OF_EACH 10
 
 bool uninterrupted_open(int cpu, struct pystack_uninterrupted *ret)
 {
         *ret = (struct pystack_uninterrupted){ .cpu = cpu, .begin = begin_critical_section, .unbroken = is_unbroken };
-        for (unsigned i = 0; __rseq_size != 0 && i < TRIES; i++)
-                if (is_sleep_noticed(cpu))
+        for (unsigned i = 0; __rseq_size != 0 && i < TRIES_OF_EACH * sizeof tries_ns / sizeof *tries_ns; i++)
+                if (is_sleep_noticed(cpu, tries_ns[i / TRIES_OF_EACH]))
                         return true;
         return false;
 }
