@@ -51,10 +51,7 @@ MACHINES = {
         Tests("test_dump.py"),
         Tests("test_engine.py", "grammar or labyrinth or other_engines"),
         Tests("test_coverage.py"),
-        Tests("test_native.py"),
-        Tests("test_native_shares.py"),
-        Tests("test_native_dump.py"),
-        Tests("test_native_cases.py"),
+        Tests("test_native_dump.py"),  # record --native is for x86-64
         Tests("test_agent.py", "not page"),
         Tests("test_greenlets.py"),
         Tests("test_outlived.py"),
