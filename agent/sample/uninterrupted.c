@@ -56,17 +56,17 @@ static bool is_sleep_noticed(int cpu, long ns)
 
 /*
  * The reader may be switched out while it tries. And where a host takes the CPU away for a moment, the time of a sleep can
- * be over before the sleep has begun. So there are several tries, of sleeps that grow. The shortest is longer than any
- * timer slack.
+ * be over before the sleep has begun. So there are several tries, and their sleeps double after each ten: 7 ms in all. The
+ * shortest is longer than any timer slack.
  */
-static const long tries_ns[] = { 100000, 1000000, 5000000 };
-#define TRIES_OF_EACH 10
+#define TRIES 30
+#define TRY_NS 100000L
 
 bool uninterrupted_open(int cpu, struct pystack_uninterrupted *ret)
 {
         *ret = (struct pystack_uninterrupted){ .cpu = cpu, .begin = begin_critical_section, .unbroken = is_unbroken };
-        for (unsigned i = 0; __rseq_size != 0 && i < TRIES_OF_EACH * sizeof tries_ns / sizeof *tries_ns; i++)
-                if (is_sleep_noticed(cpu, tries_ns[i / TRIES_OF_EACH]))
+        for (unsigned i = 0; __rseq_size != 0 && i < TRIES; i++)
+                if (is_sleep_noticed(cpu, TRY_NS << i / 10))
                         return true;
         return false;
 }
