@@ -84,6 +84,8 @@ enum perf_woken {
         PERF_NOTHING, /* @timeout_ms have passed */
         PERF_END,     /* there will be no more ticks: @stop_fd was written to, or the CPU has gone offline */
 };
+
+/* Waits for at most @timeout_ms, stops of the process included; -1: without end. */
 enum perf_woken perf_wait(int wait_fd, int timeout_ms);
 
 /* ---- rings --------------------------------------------------------------------- */

@@ -116,15 +116,16 @@ def test_all_cpu_time_is_in_the_profile(place, workload, engine):
     judged(place, workload, engine, "cpu")
 
 
-def test_a_tick_that_is_read_late_is_a_sample(tmp_path):
-    """podflame has no CPU for 4 ms out of 8: what it reads then counts once, as a sample."""
+@pytest.mark.parametrize("stopped_ms, running_ms", [(4, 4), (9, 1)])
+def test_a_tick_that_is_read_late_is_a_sample(tmp_path, stopped_ms, running_ms):
+    """podflame has no CPU for 4 ms out of 8, or 9 out of 10: what it reads then counts once, as a sample."""
     code = "import time\nwhile time.process_time() < 3: pass"
     with Background(tmp_path / "run", "record", "-v", "-r", 100, "-o", tmp_path / "out.folded", "--", "/usr/bin/python3",
                     "-c", code) as profiler:
         while profiler.process.poll() is None:
-            for word in (signal.SIGSTOP, signal.SIGCONT):
+            for word, milliseconds in ((signal.SIGSTOP, stopped_ms), (signal.SIGCONT, running_ms)):
                 profiler.process.send_signal(word)
-                time.sleep(0.004)
+                time.sleep(milliseconds / 1000)
         assert profiler.process.returncode == 0, profiler.stderr
     share = float(re.search(r"coverage ([\d.]+) %", profiler.stderr)[1]) / 100
     assert share > 0.85, profiler.stderr

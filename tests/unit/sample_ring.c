@@ -2,12 +2,17 @@
 /* The perf ring: records of ticks, wrapped, lost, of kinds that are not asked for. */
 #include "tests/unit/support/suite.h"
 
+#include "agent/base/clock.h"
 #include "agent/sample/perf_event.h"
 
 #include <linux/perf_event.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 SUITE(sample_ring);
 
@@ -213,4 +218,28 @@ Test(sample_ring, other_records_are_passed_over)
         cr_assert_eq(perf_ring_drain(&ring, batch, NULL, 2), 1);
         cr_expect_eq(batch[0].tid, 6);
         free(f);
+}
+
+static void ignore(int signal)
+{
+        (void)signal;
+}
+
+/* A process that is stopped and continued again and again is interrupted like this, without a handler too. */
+Test(sample_ring, a_wait_that_is_interrupted_all_the_time_ends)
+{
+        const struct sigaction action = { .sa_handler = ignore };
+        const struct itimerval every_4_ms = { { 0, 4000 }, { 0, 4000 } }, never = { 0 };
+        int ticks = eventfd(0, EFD_CLOEXEC), stop = eventfd(0, EFD_CLOEXEC);
+        int wait = perf_wait_open(ticks, stop);
+        uint64_t begun = clock_ns(CLOCK_MONOTONIC);
+
+        cr_assert(ticks >= 0 && stop >= 0 && wait >= 0);
+        cr_assert(sigaction(SIGALRM, &action, NULL) == 0 && setitimer(ITIMER_REAL, &every_4_ms, NULL) == 0);
+        cr_expect_eq(perf_wait(wait, 50), PERF_NOTHING);
+        setitimer(ITIMER_REAL, &never, NULL);
+        cr_expect_geq(clock_ns(CLOCK_MONOTONIC) - begun, 50000000);
+        close(wait);
+        close(stop);
+        close(ticks);
 }
