@@ -6,6 +6,8 @@ births: programs that are not Python start a hundred times a second, half of the
 with and without 20 overlays, with and without rules. node: 300 Python processes in 20 containers, 40 of which work
 for 3 ms five times a second. Containers have a root of their own, an overlay, and cgroups named as Docker names
 them. With several programs, which may be older builds of podflame, they take turns. Prints a table. As root.
+
+`busy.py --case node --rounds 1 --seconds 3600 --looks 12` prints what an agent has of the machine during an hour.
 """
 
 import argparse
@@ -97,16 +99,36 @@ def newest():
     return int(pathlib.Path("/proc/loadavg").read_text().split()[-1])
 
 
-def measure(folder, path, seconds, options, known=0):
+def look(agent, spool):
+    """What the agent has of this machine: in words, for a column each."""
+    process = pathlib.Path("/proc/%d" % agent.process.pid)
+    threads, descriptors = (len(list((process / name).iterdir())) for name in ("task", "fd"))
+    spooled = sum(path.stat().st_size for path in spool.rglob("*") if path.is_file())
+    return ["%d" % (agent.memory(field) / 1000) for field in ("VmRSS", "VmHWM")] + [
+        "%d" % threads, "%d" % descriptors, "%d" % spooled, "%.1f" % agent.cpu_seconds(), "%d" % node.samples(agent)]
+
+
+def watch(agent, spool, seconds, n):
+    """Waits, and prints @n looks and one at the beginning."""
+    print("second; RSS, RSS at most: kB; threads; descriptors; spool: bytes; CPU: s; samples", file=sys.stderr)
+    began = time.monotonic()
+    for i in range(n + 1):
+        time.sleep(max(0, began + i * seconds / n - time.monotonic()))
+        print("%6d" % (time.monotonic() - began), *look(agent, spool), file=sys.stderr, flush=True)
+
+
+def measure(folder, path, seconds, options, known=0, looks=0):
     """[CPU in per cent, RSS and RSS at most in MB, descriptors, samples/s, births/s] of the agent of that program."""
-    folder.mkdir()
+    spool = folder / "spool"
+    spool.mkdir(parents=True)
+    options = [*options, *(["--spool", spool] if looks else [])]
     program.PODFLAME = str(path)
     with Collector(folder / "collector") as collector, node.Agent(folder / "agent", collector.url, *options) as agent:
         eventually(lambda: agent.metrics() and agent.knows(known), 300, lambda: "all are known: " + agent.stderr[-500:])
         time.sleep(20)
         before, samples, began = agent.cpu_seconds(), node.samples(agent), time.monotonic()
         born = newest()
-        time.sleep(seconds)
+        watch(agent, spool, seconds, looks) if looks else time.sleep(seconds)
         born = (newest() - born) % int(pathlib.Path("/proc/sys/kernel/pid_max").read_text())
         cpu, took = agent.cpu_seconds() - before, time.monotonic() - began
         return [100 * cpu / took, agent.memory("VmRSS") / 1e6, agent.memory("VmHWM") / 1e6,
@@ -134,7 +156,8 @@ def measure_case(name, arguments):
         for i in range(arguments.rounds):
             for j, path in enumerate(arguments.programs):
                 folder = pathlib.Path(scratch) / ("run-%d-%d" % (i, j))
-                results[path].append(measure(folder, path, arguments.seconds, [*options, *arguments.options], known))
+                own = [*options, *arguments.options]
+                results[path].append(measure(folder, path, arguments.seconds, own, known, arguments.looks))
                 print(name, path, " ".join("%.2f" % value for value in results[path][-1]), file=sys.stderr, flush=True)
     return [row(name, path, results[path]) for path in arguments.programs]
 
@@ -151,6 +174,7 @@ def main():
     parser.add_argument("--programs", nargs="+", default=[program.PODFLAME])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--looks", type=int, default=0, help="print memory, threads, descriptors and spool so many times")
     parser.add_argument("--births", type=float, default=100, help="a second")
     parser.add_argument("options", nargs="*", help="more options for the agent")
     arguments = parser.parse_args()

@@ -108,6 +108,7 @@ class Agent(Background):
 
     def metrics(self):
         """Its samples by name and labels, as they stand; nothing before it answers."""
+        assert self.process.poll() is None, self.stderr
         with contextlib.suppress(OSError):
             with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.port, timeout=10) as answer:
                 rows = [row.rsplit(" ", 1) for row in answer.read().decode().splitlines() if not row.startswith("#")]
