@@ -2,7 +2,7 @@
 #ifndef SEND_LABELS_H
 #define SEND_LABELS_H
 
-/* The labels of a profile at Pyroscope. */
+/* The labels of a profile at Pyroscope and Parca. */
 
 #include "agent/profile/profile.h"
 

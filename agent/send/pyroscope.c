@@ -1,123 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pyroscope's push.v1.PusherService/Push, as Connect in protobuf. Each profile is a series with labels, and has one
- * pprof, not packed: the whole body is packed at once, since the profiles of a machine have most names in common.
- *
- * Pyroscope's default limits: 16 000 samples in a profile; 4 MB a second of unpacked pprofs and labels for all agents
- * of a tenant, and 2 MiB at once; nothing older than an hour. Up to 1.12 the whole body has to fit into what is left of
- * the 2 MiB, later on each series. Small bodies fit sooner. Labels of samples become labels of the series, so threads
- * are not told apart.
+ * Pyroscope's push.v1.PusherService/Push, as Connect in protobuf. The pprofs are not packed: the whole body is packed at
+ * once, since the profiles of a machine have most names in common. Nothing may be older than an hour.
  */
-#include "agent/base/base.h"
-#include "agent/format/format.h"
-#include "agent/send/labels.h"
 #include "agent/send/protocol.h"
+#include "agent/send/pushed.h"
 #include "push.pb-c.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BURST_MAX (((size_t)2 << 20) - 1) /* bytes of all pprofs and labels of a body */
-#define BODY_WANTED ((size_t)512 << 10)   /* the same, of a body of several profiles */
-#define SAMPLES_MAX 15999                 /* samples of a profile */
-#define PROFILES_MAX 1000                 /* profiles in a body: Pyroscope may store a failed body in part */
-
+#define PROFILES_MAX 1000 /* profiles in a body: Pyroscope may store a failed body in part */
 #define MAX_AGE_S (55 * 60)
 
-/* ---- series -------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------ */
 
-/* A series with all that its message points to. */
-struct series {
-        struct send_labels labels;
-        void *pprof;
-        char id[sizeof("01234567-89ab-cdef-0123-456789abcdef")];
-        Push__Series message;
+/* A series as its message, with all that the message points to but what belongs to the series. */
+struct message {
+        Push__Series series;
         Push__Sample sample, *samples[1];
         Push__Label pairs[SEND_LABELS_MAX], *pair_list[SEND_LABELS_MAX];
 };
 
-/* As a UUID is written, which Pyroscope expects. */
-static void print_id(const struct profile *p, struct series *series)
+static void make_message(const struct pushed *from, struct message *ret)
 {
-        uint8_t id[FORMAT_ID_SIZE];
-        size_t n = 0;
-
-        format_profile_id(p, id);
-        for (size_t i = 0; i < FORMAT_ID_SIZE; i++)
-                n += (size_t)snprintf(series->id + n, sizeof(series->id) - n,
-                                      i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", id[i]);
-}
-
-static int copy_without_threads(const struct profile *p, struct profile **ret)
-{
-        struct profile *merged = profile_new();
-        int r = merged ? profile_merge(merged, p, false) : -ENOMEM;
-
-        if (r == 0 && profile_samples(merged) > SAMPLES_MAX)
-                r = -EFBIG;
-        if (r < 0) {
-                profile_free(merged);
-                return r;
+        push__series__init(&ret->series);
+        push__sample__init(&ret->sample);
+        ret->sample.raw_profile.data = from->pprof;
+        ret->sample.raw_profile.len = from->pprof_len;
+        ret->sample.id = (char *)(uintptr_t)from->id;
+        ret->samples[0] = &ret->sample;
+        ret->series.samples = ret->samples;
+        ret->series.n_samples = 1;
+        for (size_t i = 0; i < from->labels.n; i++) {
+                push__label__init(&ret->pairs[i]);
+                ret->pairs[i].name = from->labels.items[i].name;
+                ret->pairs[i].value = from->labels.items[i].value;
+                ret->pair_list[i] = &ret->pairs[i];
         }
-        *ret = merged;
-        return 0;
-}
-
-static void link_messages(struct series *s, size_t pprof_len)
-{
-        push__series__init(&s->message);
-        push__sample__init(&s->sample);
-        s->sample.raw_profile.data = s->pprof;
-        s->sample.raw_profile.len = pprof_len;
-        s->sample.id = s->id;
-        s->samples[0] = &s->sample;
-        s->message.samples = s->samples;
-        s->message.n_samples = 1;
-        for (size_t i = 0; i < s->labels.n; i++) {
-                push__label__init(&s->pairs[i]);
-                s->pairs[i].name = s->labels.items[i].name;
-                s->pairs[i].value = s->labels.items[i].value;
-                s->pair_list[i] = &s->pairs[i];
-        }
-        s->message.labels = s->pair_list;
-        s->message.n_labels = s->labels.n;
-}
-
-static void free_series(struct series *s)
-{
-        if (!s)
-                return;
-        send_labels_deinit(&s->labels);
-        free(s->pprof);
-        free(s);
-}
-
-/* @ret_size: what Pyroscope counts of it. */
-static int make_series(const struct profile *p, bool all_labels, struct series **ret, size_t *ret_size)
-{
-        struct series *s = calloc(1, sizeof(*s));
-        struct profile *merged = NULL;
-        size_t len = 0;
-        int r = s ? copy_without_threads(p, &merged) : -ENOMEM;
-
-        if (r == 0)
-                r = send_labels_make(merged, all_labels, &s->labels);
-        if (r == 0)
-                r = format_send_pprof(merged, all_labels, &s->pprof, &len);
-        if (r == 0) {
-                print_id(merged, s);
-                link_messages(s, len);
-                *ret_size = len;
-                for (size_t i = 0; i < s->labels.n; i++)
-                        *ret_size += strlen(s->labels.items[i].name) + strlen(s->labels.items[i].value);
-                *ret = s;
-        } else {
-                free_series(s);
-        }
-        profile_free(merged);
-        return r;
+        ret->series.labels = ret->pair_list;
+        ret->series.n_labels = from->labels.n;
 }
 
 /* ---- bodies -------------------------------------------------------------- */
@@ -140,51 +63,36 @@ static int pack_request(Push__Series **list, size_t n, struct send_body *ret)
         return 0;
 }
 
-/*
- * Makes the series of @set in @all; @ret_n gets their number, also on failure. Each second another one comes first: if
- * a server takes only the first ones, it takes those of each service in turn.
- */
-static int make_all_series(const struct profile_set *set, bool all_labels, struct series **all, size_t *ret_n)
+static int pack_series(const struct pushed_list *all, struct send_body *ret)
 {
-        size_t total = 0, size = 0, n = 0, first = 0;
-        int r = 0;
+        struct message *messages = calloc(all->n + 1, sizeof(*messages));
+        Push__Series **list = calloc(all->n + 1, sizeof(Push__Series *));
+        int r = messages && list ? 0 : -ENOMEM;
 
-        if (set->n > 0)
-                first = profile_settings(set->items[0])->start_ns / 1000000000 % set->n;
-        for (size_t i = 0; r == 0 && i < set->n; i++) {
-                const struct profile *p = set->items[(first + i) % set->n];
-
-                if (profile_samples(p) == 0)
-                        continue;
-                r = make_series(p, all_labels, &all[n], &size);
-                if (r < 0)
-                        break;
-                total += size;
-                if (total > (++n > 1 ? BODY_WANTED : BURST_MAX))
-                        r = -EFBIG;
+        for (size_t i = 0; r == 0 && i < all->n; i++) {
+                make_message(&all->items[i], &messages[i]);
+                list[i] = &messages[i].series;
         }
-        *ret_n = n;
+        if (r == 0)
+                r = pack_request(list, all->n, ret);
+        free(list);
+        free(messages);
         return r;
 }
 
 /* A set without samples has no body, but the set without profiles does: it asks whether the server is there. */
 static int encode_pyroscope(const struct profile_set *set, bool all_labels, struct send_body *ret)
 {
-        struct series **all = calloc(set->n + 1, sizeof(struct series *));
-        Push__Series **list = calloc(set->n + 1, sizeof(Push__Series *));
-        size_t n = 0;
-        int r = all && list ? make_all_series(set, all_labels, all, &n) : -ENOMEM;
+        struct pushed_list all;
+        int r = pushed_make(set, all_labels, &all);
 
-        for (size_t i = 0; r == 0 && i < n; i++)
-                list[i] = &all[i]->message;
-        if (r == 0 && n == 0 && set->n > 0)
+        if (r < 0)
+                return r;
+        if (all.n == 0 && set->n > 0)
                 *ret = (struct send_body){ 0 };
-        else if (r == 0)
-                r = pack_request(list, n, ret);
-        for (size_t i = 0; i < n; i++)
-                free_series(all[i]);
-        free(all);
-        free(list);
+        else
+                r = pack_series(&all, ret);
+        pushed_deinit(&all);
         return r;
 }
 
