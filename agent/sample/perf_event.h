@@ -75,19 +75,6 @@ int perf_enable(int fd, bool on);
 /* Sets the period of an event. The next tick comes a whole period from now. 0 or negative errno. */
 int perf_set_period(int fd, uint64_t period_ns);
 
-/* Opens a descriptor for perf_wait(). It waits for ticks of @fd, and for a write to @stop_fd, an eventfd. */
-int perf_wait_open(int fd, int stop_fd);
-
-/* What perf_wait() has seen. */
-enum perf_woken {
-        PERF_TICKS,
-        PERF_NOTHING, /* @timeout_ms have passed */
-        PERF_END,     /* there will be no more ticks: @stop_fd was written to, or the CPU has gone offline */
-};
-
-/* Waits for at most @timeout_ms, stops of the process included; -1: without end. */
-enum perf_woken perf_wait(int wait_fd, int timeout_ms);
-
 /* ---- rings --------------------------------------------------------------------- */
 
 struct perf_ring {

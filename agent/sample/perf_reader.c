@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A CPU's reader: pinned there, woken by its clock, it reads the thread that the clock has interrupted. */
 #include "perf_reader.h"
+#include "perf_wait.h"
 
 #include <errno.h>
 #include <stdatomic.h>

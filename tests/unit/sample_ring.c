@@ -2,8 +2,9 @@
 /* The perf ring: records of ticks, wrapped, lost, of kinds that are not asked for. */
 #include "tests/unit/support/suite.h"
 
-#include "agent/base/clock.h"
+#include "agent/base/base.h"
 #include "agent/sample/perf_event.h"
+#include "agent/sample/perf_wait.h"
 
 #include <linux/perf_event.h>
 #include <signal.h>
