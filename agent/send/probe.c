@@ -62,7 +62,8 @@ int send_probe(const struct send_config *config)
         ours.path = config->url_is_whole ? NULL : protocol->path;
         int r = http_client_open(&ours, &client);
         if (r == 0)
-                r = request_once(client, protocol, !config->uncompressed, ours.reason, ours.reason_size);
+                r = request_once(client, protocol, !config->uncompressed && !protocol->packs_inside, ours.reason,
+                                 ours.reason_size);
         http_client_close(client);
         return r;
 }

@@ -12,6 +12,7 @@
 static const struct send_protocol *const protocols[] = {
         &send_otlp,
         &send_pyroscope,
+        &send_parca,
 };
 
 #define PROTOCOLS (sizeof(protocols) / sizeof(protocols[0]))

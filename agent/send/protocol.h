@@ -28,6 +28,7 @@ struct send_protocol {
         const char *summary;
         const char *path;         /* path below the collector's URL */
         const char *content_type; /* sent exactly so */
+        bool packs_inside;        /* servers do not unpack bodies, so what is in them is packed */
         uint32_t max_age_s;       /* servers refuse older profiles, or do not need them */
         size_t max_profiles;      /* the most profiles of a body */
         const char *former_type;  /* the content type of earlier versions, which a spool may still have; or NULL */
@@ -50,6 +51,7 @@ struct send_protocol {
 
 extern const struct send_protocol send_otlp;
 extern const struct send_protocol send_pyroscope;
+extern const struct send_protocol send_parca;
 
 /* Finds a protocol. A NULL name means the default. NULL if the name is unknown. */
 const struct send_protocol *send_protocol_by_name(const char *name);

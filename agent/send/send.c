@@ -54,7 +54,7 @@ static int make_send(const struct send_config *config, struct send **ret)
                 return -ENOMEM;
         send->protocol = protocol;
         send->config = (struct send_config){
-                .uncompressed = config->uncompressed,
+                .uncompressed = config->uncompressed || protocol->packs_inside,
                 .all_labels = config->all_labels,
                 .on_state = config->on_state,
                 .on_rejected = config->on_rejected,

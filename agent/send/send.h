@@ -41,7 +41,7 @@ const char *send_protocol_name(size_t i, const char **ret_summary);
 struct send_config {
         struct http_client_config client; /* its URL has no path, or a base path; send sets @path itself */
         bool url_is_whole;                /* the URL has the protocol's path already */
-        const char *protocol;             /* "otlp", "pyroscope" */
+        const char *protocol;             /* "otlp", "pyroscope", "parca" */
         bool uncompressed;                /* bodies are not gzipped */
         bool all_labels;                  /* also those that multiply a backend's series: see agent/format/series.h */
 

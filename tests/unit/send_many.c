@@ -127,7 +127,8 @@ Test(send_many, protocols_have_names)
         cr_assert_str_eq(send_protocol_name(0, &summary), "otlp");
         cr_assert(summary && *summary);
         cr_assert_str_eq(send_protocol_name(1, NULL), "pyroscope");
-        cr_assert_null(send_protocol_name(2, NULL));
+        cr_assert_str_eq(send_protocol_name(2, NULL), "parca");
+        cr_assert_null(send_protocol_name(3, NULL));
         for (int i = 0; i < SEND_LOSSES; i++)
                 cr_assert(*send_loss_name((enum send_loss)i));
 

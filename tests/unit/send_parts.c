@@ -28,10 +28,10 @@ static void check_equal(const struct send_body *part, const struct send_protocol
 /* A part of a body is what the same profiles would have been sent as, with the same ids. */
 Test(send_parts, parts_of_a_body)
 {
-        static const struct send_protocol *const protocols[] = { &send_otlp, &send_pyroscope };
+        static const struct send_protocol *const protocols[] = { &send_otlp, &send_pyroscope, &send_parca };
         static const struct send_choice some = { .items = { 1, 3, 4 }, .n = 3 }, wrong = { .items = { 5 }, .n = 1 };
 
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < 3; i++) {
                 struct send_body parts[5], whole;
                 struct profile_set set = { 0 };
 
@@ -59,7 +59,7 @@ Test(send_parts, parts_of_a_body)
 
 Test(send_parts, junk_is_not_divided)
 {
-        static const struct send_protocol *const protocols[] = { &send_otlp, &send_pyroscope };
+        static const struct send_protocol *const protocols[] = { &send_otlp, &send_pyroscope, &send_parca };
         static const char *const junk[] = { "",
                                             "{}",
                                             "[]",
@@ -72,7 +72,7 @@ Test(send_parts, junk_is_not_divided)
                                             "\n\x01\n",
                                             "\x0a\xff\xff\xff\xff\x0f" };
 
-        for (size_t i = 0; i < 2; i++) {
+        for (size_t i = 0; i < 3; i++) {
                 for (size_t k = 0; k < sizeof(junk) / sizeof(junk[0]); k++) {
                         char *text = strdup(junk[k]);
                         const struct send_body body = { text, strlen(text) };

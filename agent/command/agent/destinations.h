@@ -35,7 +35,8 @@ struct destination_options {
           .help = "where profiles go (http://127.0.0.1:4318); several: to each of them.\n"                            \
                   "The next nine are for the collector that they follow; for all of them,\n"                          \
                   "if they come before the first" },                                                                  \
-                DESTINATION_OPTION(type, member, "protocol", "PROTOCOL", "otlp, or pyroscope's push (otlp)"),         \
+                DESTINATION_OPTION(type, member, "protocol", "PROTOCOL",                                              \
+                                   "otlp, or the push of pyroscope or parca (otlp)"),                                 \
                 DESTINATION_OPTION(type, member, "token-file", "FILE", "a bearer token is in this file"),             \
                 DESTINATION_OPTION(type, member, "basic-auth-file", "FILE", "USER:PASSWORD is in this file"),         \
                 DESTINATION_OPTION(type, member, "header", "'NAME: VALUE'", "add this header to each request"),       \
