@@ -59,8 +59,8 @@ fresh: ## both commands of the README in a new Debian, which is removed afterwar
 # Against programs that Go builds, once, in minutes; elsewhere than in `make test` these tests are skipped without them.
 # Pyroscope's server is built here only.
 .PHONY: test-collectors test-pods test-release
-test-collectors: all ## what the OpenTelemetry Collector, Pyroscope's code and its server make of what is sent
-	$(Q)tests/testbed/tools.py otelcol pyroscope pyroscope-server
+test-collectors: all ## what the OpenTelemetry Collector, Pyroscope (its code, its server) and Parca make of what is sent
+	$(Q)tests/testbed/tools.py otelcol pyroscope pyroscope-server parca
 	$(Q)$(PYTHON) -m pytest -q tests/e2e/test_collectors.py $(PYTEST)
 
 # Programs of a Kubernetes release, from their modules: an hour of CPU time at most, once.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What others' own code makes of what the agent sends: the OpenTelemetry Collector's, Pyroscope's.
+"""What others' own code makes of what the agent sends: the OpenTelemetry Collector's, Pyroscope's, Parca's.
 
 `make test-collectors` builds them; see tests/testbed/tools.py.
 """
@@ -14,6 +14,7 @@ from collections import Counter
 import pytest
 
 import otlp
+import parca
 import pyroscope
 import truth
 from collector import Collector, agent, free_port
@@ -34,6 +35,7 @@ WAYS = {"http": "  pipelines: {profiles: {receivers: [otlp], exporters: [otlp_ht
   pipelines:
     profiles: {receivers: [otlp], exporters: [otlp_grpc]}
     profiles/2: {receivers: [otlp/2], exporters: [otlp_http]}"""}
+WAY_BY_GRPC = "  pipelines: {profiles: {receivers: [otlp], exporters: [otlp_grpc]}}"
 CONFIG = """
 receivers:
   otlp: {protocols: {http: {endpoint: "127.0.0.1:%(port)d"}}}
@@ -134,24 +136,66 @@ def cpu_seconds(pid):
     return sum(int(path.read_text().split()[0]) for path in pathlib.Path("/proc/%d/task" % pid).glob("*/schedstat")) / 1e9
 
 
+def assert_all_is_there(pusher, target, ask):
+    """
+    @ask tells what the server has for each function of the target, which runs all the time: after 5 s of it that are
+    all the seconds of CPU time that the target has used, in the shares that it is known by.
+    """
+    outer = cpu_seconds(target.pid)
+    with pusher:
+        eventually(lambda: "every 1 s" in pusher.stderr, SECONDS, lambda: "it runs: " + pusher.stderr)
+        inner = cpu_seconds(target.pid)
+        eventually(lambda: sum(ask().values()) > 5e9, 4 * SECONDS, lambda: "it has 5 s: " + pusher.stderr)
+        inner = cpu_seconds(target.pid) - inner
+        assert pusher.interrupt() == 0, pusher.stderr
+        outer = cpu_seconds(target.pid) - outer
+    assert "does not take profiles" not in pusher.stderr and "refused" not in pusher.stderr
+    leaves = ask()
+    total = sum(leaves.values())
+    assert 0.9 * inner - 0.1 <= total / 1e9 <= 1.05 * outer + 0.1, "it had %.2f to %.2f s" % (inner, outer)
+    truth.assert_shares({name: round(value * RATE / 1e9) for name, value in leaves.items()}, SHARES)
+
+
+def push(folder, target, server, protocol):
+    return agent(folder, server.url, "--protocol", protocol, *only(target))
+
+
 def test_the_pyroscope_server_answers_with_what_it_was_pushed(start, tmp_path):
     """Its API tells the shares of a known program, the seconds of CPU time that it used, and whose they are."""
     target = start(BARE_BOOKWORM, "split.py")
     labels = {"service_name": "split.py"}
     with pyroscope.server(tmp_path / "server") as server:
-        outer = cpu_seconds(target.pid)
-        with agent(tmp_path / "agent", server.url, "--protocol", "pyroscope", *only(target)) as pusher:
-            eventually(lambda: "every 1 s" in pusher.stderr, SECONDS, lambda: "it runs: " + pusher.stderr)
-            inner = cpu_seconds(target.pid)
-            eventually(lambda: server.render(**labels)[0] > 5e9, 4 * SECONDS, lambda: "it has 5 s: " + pusher.stderr)
-            inner = cpu_seconds(target.pid) - inner
-            assert pusher.interrupt() == 0, pusher.stderr
-            outer = cpu_seconds(target.pid) - outer
-        assert "does not take profiles" not in pusher.stderr and "refused" not in pusher.stderr
+        assert_all_is_there(push(tmp_path / "agent", target, server, "pyroscope"), target,
+                            lambda: server.render(**labels)[1])
         total, leaves = server.render(**labels)
-        assert 0.9 * inner - 0.1 <= total / 1e9 <= 1.05 * outer + 0.1, "it had %.2f to %.2f s" % (inner, outer)
-        period = 1e9 / RATE
         assert sum(leaves.values()) == total, "the tree is whole"
-        truth.assert_shares({name: round(value / period) for name, value in leaves.items()}, SHARES)
         assert server.render(service_name="another")[0] == 0
         assert pyroscope.CPU in server.types()
+
+
+def test_parca_answers_with_what_it_was_pushed(start, tmp_path):
+    """The same of Parca's own server, by its gateway."""
+    target = start(BARE_BOOKWORM, "split.py")
+    port = free_port()
+    with running("parca", tmp_path, "starting server", *parca.arguments(tmp_path, port)):
+        server = parca.Parca(port)
+        assert_all_is_there(push(tmp_path / "agent", target, server, "parca"), target,
+                            lambda: server.leaves(service_name="split.py"))
+        assert server.types() == {parca.CPU}
+        assert server.values("service_name") == {"split.py"}
+        assert server.labels() == {"node", "service_name"}, "none that changes with each start"
+        assert not server.leaves(service_name="another")
+
+
+def test_parca_refuses_what_the_opentelemetry_collector_passes_on(start, tmp_path):
+    """Which deploy/README.md says: the Collector writes keys of attributes in a way that is newer than this Parca."""
+    target = start(BARE_BOOKWORM, "split.py")
+    port, grpc, config = free_port(), free_port(), tmp_path / "config.yaml"
+    config.write_text(CONFIG % {"port": port, "grpc": grpc, "url": "http://127.0.0.1:1", "way": WAY_BY_GRPC})
+    with running("parca", tmp_path, "starting server", *parca.arguments(tmp_path, grpc)), \
+            running("otelcol", tmp_path, "Everything is ready", "--config", config,
+                    "--feature-gates=service.profilesSupport"), \
+            agent(tmp_path / "agent", "http://127.0.0.1:%d" % port, *only(target)) as pusher:
+        eventually(lambda: "attribute key at index 0 in resource attributes is empty" in pusher.stderr, SECONDS,
+                   lambda: "it is refused: " + pusher.stderr)
+        assert not parca.Parca(grpc).types()

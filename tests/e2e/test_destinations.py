@@ -133,7 +133,7 @@ def test_services_of_one_container_are_told_apart(start, docker, tmp_path):
 @pytest.mark.parametrize("options, status, words", [
     (["--collector", "localhost:4318"], 2, ["--collector", "localhost:4318", "http://"]),
     (["--collector", "http://user:hush@127.0.0.1/"], 2, ["--collector", "password"]),
-    (["--collector", "http://127.0.0.1:1", "--protocol", "carrier-pigeon"], 2, ["carrier-pigeon", "pyroscope"]),
+    (["--collector", "http://127.0.0.1:1", "--protocol", "carrier-pigeon"], 2, ["carrier-pigeon", "pyroscope", "parca"]),
     (["--token-file", "/no/such/token"], 1, ["/no/such/token", "No such file"]),
     (["--basic-auth-file", "NOPASSWORD"], 1, ["USER:PASSWORD"]),
     (["--ca-file", "/no/such/ca"], 1, ["/no/such/ca"]),

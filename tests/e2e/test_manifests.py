@@ -215,6 +215,7 @@ WRONG = {
     "no collector at all": ({"collector": {"enabled": False}}, "collectors"),
     "a collector that is none": ({"agent": {"collectors": ["profiles.example:4040"]}}, "collectors"),
     "pyroscope's protocol to the built-in collector": ({"agent": {"protocol": "pyroscope"}}, "collectors"),
+    "parca's protocol to the built-in collector": ({"agent": {"protocol": "parca"}}, "collectors"),
     "a rule with an unknown key": ({"agent": {"select": ["pods=web"]}}, "select"),
     "the same rule twice": ({"agent": {"drop": ["pod=a", "pod=a"]}}, "drop"),
     "a token in the open": ({"agent": {"headers": {"Authorization": "Bearer x"}}}, "headers"),
