@@ -5,13 +5,16 @@
 births: programs that are not Python start a hundred times a second, half of them on the host and half in containers,
 with and without 20 overlays, with and without rules. node: 300 Python processes in 20 containers, 40 of which work
 for 3 ms five times a second. Containers have a root of their own, an overlay, and cgroups named as Docker names
-them. With several programs, which may be older builds of podflame, they take turns. Prints a table. As root.
+them; all but those of the last case have a file as Docker's with a name. With several programs, which may be older builds of podflame, they take turns. Prints a table. As root.
 
 `busy.py --case node --rounds 1 --seconds 3600 --looks 12` prints what an agent has of the machine during an hour.
+
+`--programs build/podflame ebpf-profiler` lets OpenTelemetry's eBPF profiler take turns; see ebpf.py.
 """
 
 import argparse
 import contextlib
+import json
 import os
 import pathlib
 import resource
@@ -21,7 +24,8 @@ import sys
 import tempfile
 import time
 
-import node
+import node  # it says where the others are
+import ebpf
 import program
 from collector import Collector
 from grid import padded
@@ -29,16 +33,20 @@ from program import eventually
 
 BIRTHS = node.PROJECT / "build/bench-births"
 NAPS = node.PROJECT / "tests/bench/targets/naps_often.py"
+DOCKER = pathlib.Path("/var/lib/docker")
+NAMELESS = "node, 20 Hz, no names"
+EBPF = "ebpf-profiler"
+MARK = "PODFLAME_BENCH_UNSHARED"
 CONTAINERS, PROCESSES, BUSY, DUTY = 20, 300, 40, 1.5
 RULES = ["--drop", "namespace=kube-system", "--select", "container=*"]
 ENTER = 'cd "$1" && shift && mount -t proc proc proc && pivot_root . . && umount -l . && exec "$@"'
 
 
-def unshared():
-    """Runs this program again as the first process of a PID namespace, and in a mount namespace."""
-    if os.getpid() != 1:
-        command = ["unshare", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc", sys.executable, *sys.argv]
-        sys.exit(subprocess.run(command).returncode)
+def unshared(pids):
+    """Runs this program again in a mount namespace. With @pids, also as the first process of a PID namespace."""
+    if MARK not in os.environ:
+        command = ["unshare", *(["--pid", "--mount-proc"] if pids else []), "--mount", "--fork", "--kill-child", sys.executable, *sys.argv]
+        sys.exit(subprocess.run(command, env={**os.environ, MARK: "1"}).returncode)
 
 
 @contextlib.contextmanager
@@ -60,6 +68,25 @@ def overlays(scratch, n):
         for root in roots:
             subprocess.run(["umount", "-l", root])
         subprocess.run(["umount", "-l", layers])
+
+
+@contextlib.contextmanager
+def named(make):
+    """Gives what makes a container's cgroup, and a file as Docker's that names the container."""
+    containers = DOCKER / "containers"
+    DOCKER.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "docker", DOCKER], check=True)
+
+    def make_named(i):
+        cgroup = make(i)
+        folder = containers / cgroup.name[len("docker-"):-len(".scope")]
+        folder.mkdir(parents=True)
+        (folder / "config.v2.json").write_text(json.dumps({"Name": "/web-%d" % i, "Config": {"Image": "shop:1.%d" % i}}))
+        return cgroup
+    try:
+        yield make_named
+    finally:
+        subprocess.run(["umount", "-l", DOCKER])
 
 
 @contextlib.contextmanager
@@ -117,8 +144,29 @@ def watch(agent, spool, seconds, n):
         print("%6d" % (time.monotonic() - began), *look(agent, spool), file=sys.stderr, flush=True)
 
 
+def born_since(before):
+    return (newest() - before) % int(pathlib.Path("/proc/sys/kernel/pid_max").read_text())
+
+
+def measure_ebpf(folder, seconds, rate):
+    """The same as measure(), of OpenTelemetry's eBPF profiler. Samples are those of the node's Pythons, with their script."""
+    folder.mkdir()
+    with ebpf.profiler(folder, rate, NAPS.name) as profiler:
+        time.sleep(40)
+        before, inside, samples = profiler.cpu_seconds(), profiler.kernel_seconds(), profiler.sink.known
+        born, began = newest(), time.monotonic()
+        time.sleep(seconds)
+        cpu, took = profiler.cpu_seconds() - before, time.monotonic() - began
+        return [100 * cpu / took, 100 * (profiler.kernel_seconds() - inside) / took, profiler.memory("VmRSS") / 1e6,
+                profiler.memory("VmHWM") / 1e6, profiler.descriptors(), (profiler.sink.known - samples) / took,
+                born_since(born) / took]
+
+
 def measure(folder, path, seconds, options, known=0, looks=0):
-    """[CPU in per cent, RSS and RSS at most in MB, descriptors, samples/s, births/s] of the agent of that program."""
+    """
+    [CPU in per cent, that of BPF programs, RSS and RSS at most in MB, descriptors, samples/s, births/s] of the agent of
+    that program.
+    """
     spool = folder / "spool"
     spool.mkdir(parents=True)
     options = [*options, *(["--spool", spool] if looks else [])]
@@ -129,10 +177,9 @@ def measure(folder, path, seconds, options, known=0, looks=0):
         before, samples, began = agent.cpu_seconds(), node.samples(agent), time.monotonic()
         born = newest()
         watch(agent, spool, seconds, looks) if looks else time.sleep(seconds)
-        born = (newest() - born) % int(pathlib.Path("/proc/sys/kernel/pid_max").read_text())
         cpu, took = agent.cpu_seconds() - before, time.monotonic() - began
-        return [100 * cpu / took, agent.memory("VmRSS") / 1e6, agent.memory("VmHWM") / 1e6,
-                agent.metrics()["process_open_fds"], (node.samples(agent) - samples) / took, born / took]
+        return [100 * cpu / took, 0, agent.memory("VmRSS") / 1e6, agent.memory("VmHWM") / 1e6,
+                agent.metrics()["process_open_fds"], (node.samples(agent) - samples) / took, born_since(born) / took]
 
 
 # name: (number of containers, commands, options of the agent, processes to be known)
@@ -144,6 +191,7 @@ CASES = {
     "births, 20 overlays, rules": (CONTAINERS, births, RULES, 0),
     "node": (CONTAINERS, lambda rate, roots, make: crowd(roots, make), [], PROCESSES),
     "node, 20 Hz": (CONTAINERS, lambda rate, roots, make: crowd(roots, make), ["--rate", 20], PROCESSES),
+    NAMELESS: (CONTAINERS, lambda rate, roots, make: crowd(roots, make), ["--rate", 20], PROCESSES),
 }
 
 
@@ -152,12 +200,18 @@ def measure_case(name, arguments):
     n, commands, options, known = CASES[name]
     results = {path: [] for path in arguments.programs}
     with tempfile.TemporaryDirectory() as scratch, node.cgroups() as make, \
-            overlays(pathlib.Path(scratch), n) as roots, started(commands(arguments.births, roots, make)):
+            overlays(pathlib.Path(scratch), n) as roots, (
+                contextlib.nullcontext(make) if name == NAMELESS else named(make)) as maker, \
+            started(commands(arguments.births, roots, maker)):
         for i in range(arguments.rounds):
             for j, path in enumerate(arguments.programs):
                 folder = pathlib.Path(scratch) / ("run-%d-%d" % (i, j))
                 own = [*options, *arguments.options]
-                results[path].append(measure(folder, path, arguments.seconds, own, known, arguments.looks))
+                if path == EBPF:
+                    rate = options[options.index("--rate") + 1] if "--rate" in options else node.RATE
+                    results[path].append(measure_ebpf(folder, arguments.seconds, rate))
+                else:
+                    results[path].append(measure(folder, path, arguments.seconds, own, known, arguments.looks))
                 print(name, path, " ".join("%.2f" % value for value in results[path][-1]), file=sys.stderr, flush=True)
     return [row(name, path, results[path]) for path in arguments.programs]
 
@@ -165,7 +219,7 @@ def measure_case(name, arguments):
 def row(name, path, results):
     cpu, *middle = (statistics.median(column) for column in zip(*results))
     return [name, pathlib.Path(path).name, "%.2f" % cpu, " ".join("%.2f" % result[0] for result in results),
-            "%.1f" % middle[0], "%.1f" % middle[1], "%d" % middle[2], "%.0f" % middle[3], "%.0f" % middle[4]]
+            *(form % value for form, value in zip(("%.2f", "%.1f", "%.1f", "%d", "%.0f", "%.0f"), middle))]
 
 
 def main():
@@ -178,9 +232,11 @@ def main():
     parser.add_argument("--births", type=float, default=100, help="a second")
     parser.add_argument("options", nargs="*", help="more options for the agent")
     arguments = parser.parse_args()
-    unshared()
+    unshared(EBPF not in arguments.programs)
+    if EBPF in arguments.programs:
+        subprocess.run(["mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing"], check=True)
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    rows = [["case", "program", "CPU: %", "of each round", "RSS: MB", "RSS at most: MB", "descriptors", "samples/s", "births/s"]]
+    rows = [["case", "program", "CPU: %", "of each round", "in BPF: %", "RSS: MB", "RSS at most: MB", "descriptors", "samples/s", "births/s"]]
     for name in arguments.case:
         rows += measure_case(name, arguments)
     print(padded(rows))
