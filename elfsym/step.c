@@ -171,25 +171,20 @@ int elfsym_unwind_step(const struct elfsym_unwind *unwind, elfsym_load_fn load, 
         return 0;
 }
 
-#if defined(__aarch64__)
-#define FRAME_POINTER ELFSYM_X29
-#else
-#define FRAME_POINTER ELFSYM_RBP
-#endif
-
 #define OF_CFA ELFSYM_HOW(ELFSYM_HOW_AT, ELFSYM_BASE_CFA)
 
 /* The frame pointer points at a record of two words: the caller's frame pointer, and the return address. */
 static const struct elfsym_unwind by_frame_pointer = {
-        .how = { [FRAME_POINTER] = OF_CFA,
+        .how = { [ELFSYM_FRAME_POINTER] = OF_CFA,
                  [ELFSYM_SLOT_RETURN] = OF_CFA,
-                 [ELFSYM_SLOT_CFA] = ELFSYM_HOW(ELFSYM_HOW_VALUE, FRAME_POINTER) },
-        .offset = { [FRAME_POINTER] = -16, [ELFSYM_SLOT_RETURN] = -8, [ELFSYM_SLOT_CFA] = 16 },
+                 [ELFSYM_SLOT_CFA] = ELFSYM_HOW(ELFSYM_HOW_VALUE, ELFSYM_FRAME_POINTER) },
+        .offset = { [ELFSYM_FRAME_POINTER] = -16, [ELFSYM_SLOT_RETURN] = -8, [ELFSYM_SLOT_CFA] = 16 },
 };
 
 int elfsym_unwind_by_frame_pointer(elfsym_load_fn load, void *ctx, struct elfsym_registers *regs)
 {
-        if (regs->known >> FRAME_POINTER & 1 && regs->general[FRAME_POINTER] == 0) /* as both ABIs mark the outermost */
+        if (regs->known >> ELFSYM_FRAME_POINTER & 1 &&
+            regs->general[ELFSYM_FRAME_POINTER] == 0) /* as both ABIs mark the outermost */
                 return ELFSYM_E_END;
         return elfsym_unwind_step(&by_frame_pointer, load, ctx, regs);
 }

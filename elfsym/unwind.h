@@ -51,11 +51,11 @@ enum elfsym_register {
 #if defined(__aarch64__)
         ELFSYM_X19,
         ELFSYM_X28 = ELFSYM_X19 + 9,
-        ELFSYM_X29, /* the frame pointer */
+        ELFSYM_X29,
         ELFSYM_X30, /* the link register: of use only in the innermost frame, and in one that a signal interrupted */
 #else
         ELFSYM_RBX,
-        ELFSYM_RBP, /* the frame pointer */
+        ELFSYM_RBP,
         ELFSYM_R12,
         ELFSYM_R13,
         ELFSYM_R14,
@@ -78,6 +78,11 @@ enum elfsym_register {
         ELFSYM_R11,
 #endif
         ELFSYM_GENERAL_MAX,
+#if defined(__aarch64__)
+        ELFSYM_FRAME_POINTER = ELFSYM_X29,
+#else
+        ELFSYM_FRAME_POINTER = ELFSYM_RBP,
+#endif
 };
 
 /* The registers of a frame. */

@@ -102,6 +102,11 @@ static struct call look_at_call(const struct pystack *py, uint64_t after)
 }
 #endif
 
+bool rules_is_after_call(const struct pystack *py, uint64_t address)
+{
+        return look_at_call(py, address).made;
+}
+
 /* Where the table says nothing of the innermost function, its code may: compilers and people leave out leaf functions. */
 static void learn_unwind(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t pc,
                          bool in_call, struct rule *ret)

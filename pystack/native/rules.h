@@ -42,4 +42,7 @@ void rules_clear(struct rules *rules);
 int rules_get(struct rules *rules, const struct pystack *py, const struct images *images, uint64_t pc, bool in_call,
               unsigned *budget, const struct rule **ret);
 
+/* Whether a call lies before @address in the code, which is then where a call may return to. */
+bool rules_is_after_call(const struct pystack *py, uint64_t address);
+
 #endif

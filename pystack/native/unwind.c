@@ -64,13 +64,67 @@ static bool load_word(void *ctx, uint64_t addr, uint64_t *ret)
         return true;
 }
 
+/* ---- without a table ----------------------------------------------------------------------- */
+
+/* What is looked at below a record: words of the stack, and pieces of code that words point at. Then it is too much. */
+#define WORDS_MAX 512
+#define CODES_MAX 16
+
+static bool may_be_return_address(const struct images *images, const struct pystack *py, uint64_t word, unsigned *codes)
+{
+        if (!images_find(images, word - 1))
+                return false;
+        return ++*codes > CODES_MAX || rules_is_after_call(py, word);
+}
+
+/* Whether the link register of the innermost frame may have another return address than the record. */
+static bool has_link_of_its_own(const struct images *images, struct native_stack *stack,
+                                const struct elfsym_registers *at)
+{
+#if defined __aarch64__
+        uint64_t link = at->general[ELFSYM_X30], stored;
+        unsigned codes = 0;
+
+        return at->known >> ELFSYM_X30 & 1 &&
+               !(load_word(stack, at->general[ELFSYM_FRAME_POINTER] + sizeof stored, &stored) && stored == link) &&
+               may_be_return_address(images, stack->py, link, &codes);
+#else
+        (void)images, (void)stack, (void)at;
+        return false;
+#endif
+}
+
+/*
+ * Whether the frame pointer may be a caller's: code without a table may keep none, as compilers at run time do, and the
+ * innermost frame may not have come to it, or have given it back. Then the return address that is the next one lies
+ * between sp and the record, or in a link register, and the record has a later one.
+ */
+static bool may_skip_a_caller(const struct images *images, struct native_stack *stack,
+                              const struct elfsym_registers *at, bool in_call)
+{
+        uint64_t record = at->general[ELFSYM_FRAME_POINTER], word;
+        unsigned codes = 0;
+
+        if (!(at->known >> ELFSYM_FRAME_POINTER & 1) || record < at->sp)
+                return false;
+        if (record - at->sp > WORDS_MAX * sizeof word)
+                return true;
+        for (uint64_t addr = at->sp; addr + sizeof word <= record; addr += sizeof word)
+                if (!load_word(stack, addr, &word) || may_be_return_address(images, stack->py, word, &codes))
+                        return true;
+        return !in_call && has_link_of_its_own(images, stack, at);
+}
+
 /* ---- the frames ---------------------------------------------------------------------------- */
 
-static int step_out(const struct rule *rule, struct native_stack *stack, struct elfsym_registers *registers)
+static int step_out(const struct rule *rule, const struct images *images, struct native_stack *stack, bool in_call,
+                    struct elfsym_registers *registers)
 {
         if (rule->known)
                 return elfsym_unwind_step(&rule->unwind, load_word, stack, registers);
-        return rule->by_pointer ? elfsym_unwind_by_frame_pointer(load_word, stack, registers) : ELFSYM_E_NOT_FOUND;
+        if (!rule->by_pointer || may_skip_a_caller(images, stack, registers, in_call))
+                return ELFSYM_E_NOT_FOUND;
+        return elfsym_unwind_by_frame_pointer(load_word, stack, registers);
 }
 
 static enum pystack_unmerged tell_reason(int error)
@@ -97,7 +151,8 @@ static int follow_frame(struct rules *rules, const struct images *images, struct
                         struct elfsym_registers *at, bool *in_call, unsigned *budget, struct unwound *ret)
 {
         const struct rule *rule;
-        int e = rules_get(rules, stack->py, images, at->pc - *in_call, *in_call, budget, &rule);
+        bool called = *in_call;
+        int e = rules_get(rules, stack->py, images, at->pc - called, called, budget, &rule);
 
         if (e != 0) {
                 ret->reason = tell_reason(e);
@@ -107,7 +162,7 @@ static int follow_frame(struct rules *rules, const struct images *images, struct
                 return -1;
         add_frame(ret, images, rule, at);
         *in_call = !(rule->known && rule->unwind.is_signal);
-        return step_out(rule, stack, at);
+        return step_out(rule, images, stack, called, at);
 }
 
 void unwind_stack(struct rules *rules, const struct images *images, struct native_stack *stack,

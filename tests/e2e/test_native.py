@@ -78,6 +78,8 @@ def test_of_threads_and_children_too(recorded, words, options):
     pytest.param("map,huge,bounce", [], 1, id="a-frame-of-7-MB"),
     # Nothing tells where the callers of such code are.
     pytest.param("map,made,bounce", [], 1, id="code-made-at-run-time"),
+    # It keeps no frame pointer, but its caller's is there.
+    pytest.param("map,made,bounce", ["-fno-omit-frame-pointer"], 1, id="code-made-at-run-time-below-frame-pointers"),
     pytest.param("map,bounce,sorted", ["-fno-asynchronous-unwind-tables"], 1, id="no-tables"),
 ])
 def test_what_cannot_be_followed_is_not_mixed(recorded, kinds, cc, unfit):

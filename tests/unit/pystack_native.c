@@ -76,16 +76,13 @@ static void end(struct forged *f)
         free(f);
 }
 
-#if defined __aarch64__
-#define FRAME_POINTER ELFSYM_X29
-#else
-#define FRAME_POINTER ELFSYM_RBP
-#endif
-
 static void unwind_forged(struct forged *f)
 {
         const struct elfsym_registers at = {
-                .pc = CODE, .sp = STACK, .general[FRAME_POINTER] = STACK, .known = 1u << FRAME_POINTER
+                .pc = CODE,
+                .sp = STACK,
+                .general[ELFSYM_FRAME_POINTER] = STACK,
+                .known = 1u << ELFSYM_FRAME_POINTER,
         };
 
         unwind_stack(&f->rules, &f->images, &f->stack, &at, &f->unwound);
@@ -186,6 +183,76 @@ Test(pystack_native, code_that_is_not_mapped_is_unknown)
         cr_expect_eq(f->unwound.n, 1);
         cr_expect_eq(f->unwound.reason, PYSTACK_UNMERGED_UNKNOWN);
         end(f);
+}
+
+/* ---- frame pointers ------------------------------------------------------------------------ */
+
+/* CALL by a register, and BLR. */
+#if defined __aarch64__
+static const uint8_t call_bytes[] = { 0, 0, 0x3f, 0xd6 };
+#else
+static const uint8_t call_bytes[] = { 0xff, 0xd0 };
+#endif
+
+#define AFTER_CALL (CODE + 0x200u)
+#define AFTER_NOTHING (CODE + 0x208u)
+#define RETURN (CODE + 0x300u)
+
+static uint64_t below_record; /* the third word of the stack, of four below the record */
+
+static uint64_t outermost_record(uint64_t addr)
+{
+        return addr == STACK + 16 ? below_record : addr == STACK + 40 ? RETURN : 0;
+}
+
+/* The frames of code without a table whose frame pointer leads to @record. @link: on aarch64, the link register. */
+static size_t count_frames_by_pointer(uint64_t record, uint64_t link, enum pystack_unmerged *ret_reason)
+{
+        struct elfsym_registers at = { .pc = CODE, .sp = STACK, .known = 1u << ELFSYM_FRAME_POINTER };
+        static uint8_t code[4096];
+        struct forged *f = begin(outermost_record);
+
+        memcpy(code + (AFTER_CALL - CODE) - sizeof call_bytes, call_bytes, sizeof call_bytes);
+        f->code = code;
+        at.general[ELFSYM_FRAME_POINTER] = record;
+#if defined __aarch64__
+        at.general[ELFSYM_X30] = link;
+        at.known |= 1u << ELFSYM_X30;
+#else
+        (void)link;
+#endif
+        unwind_stack(&f->rules, &f->images, &f->stack, &at, &f->unwound);
+        *ret_reason = f->unwound.reason;
+        size_t n = f->unwound.n;
+        end(f);
+        return n;
+}
+
+/* Code that keeps no frame pointer has its caller's. Where that may be, what follows is not told. */
+Test(pystack_native, a_record_that_may_be_a_callers_is_not_followed)
+{
+        static const struct {
+                uint64_t below, record, link;
+                size_t frames;
+        } cases[] = {
+                { 0, STACK + 32, 0, 2 },
+                { AFTER_NOTHING, STACK + 32, AFTER_NOTHING, 2 },
+                { AFTER_CALL, STACK + 32, 0, 1 },
+                { 0, STACK + 8192, 0, 1 }, /* too much to look at */
+#if defined __aarch64__
+                { 0, STACK + 32, AFTER_CALL, 1 },
+                { 0, STACK + 32, RETURN, 2 },
+#endif
+        };
+
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+                enum pystack_unmerged reason;
+
+                below_record = cases[i].below;
+                cr_expect_eq(count_frames_by_pointer(cases[i].record, cases[i].link, &reason), cases[i].frames,
+                             "case %zu", i);
+                cr_expect_eq(reason, cases[i].frames == 2 ? PYSTACK_MERGED : PYSTACK_UNMERGED_CUT, "case %zu", i);
+        }
 }
 
 #if defined __x86_64__
