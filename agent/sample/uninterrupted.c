@@ -10,7 +10,7 @@
 #include <sys/rseq.h>
 #include <time.h>
 
-#if defined __x86_64__ && defined RSEQ_SIG
+#if (defined __x86_64__ || defined __aarch64__) && defined RSEQ_SIG
 
 /* The kernel wants the signature before the address to go to when interrupted. */
 static const struct {

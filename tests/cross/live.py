@@ -51,7 +51,8 @@ MACHINES = {
         Tests("test_dump.py"),
         Tests("test_engine.py", "grammar or labyrinth or other_engines"),
         Tests("test_coverage.py"),
-        Tests("test_native_dump.py"),  # record --native is for x86-64
+        Tests("test_native_dump.py"),
+        Tests("test_native_shares.py", paranoid=2),  # it is too slow for the coverage that test_native.py asks for
         Tests("test_agent.py", "not page"),
         Tests("test_greenlets.py"),
         Tests("test_outlived.py"),
