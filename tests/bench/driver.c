@@ -12,6 +12,7 @@
  */
 #include "agent/format/format.h"
 #include "agent/sample/perf_event.h"
+#include "agent/sample/perf_wait.h"
 #include "agent/sample/sample.h"
 #include "pystack/pystack.h"
 
