@@ -10,6 +10,7 @@ from collections import Counter
 from program import MARGIN_SECONDS
 
 CPU = "process_cpu:cpu:nanoseconds:cpu:nanoseconds:delta"
+WALL = "wall:wall:nanoseconds:wall:nanoseconds:delta"
 CONFIG = 'object_storage: {bucket: {type: FILESYSTEM, config: {directory: "%s"}}}\n'
 
 

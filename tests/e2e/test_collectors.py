@@ -156,8 +156,8 @@ def assert_all_is_there(pusher, target, ask):
     truth.assert_shares({name: round(value * RATE / 1e9) for name, value in leaves.items()}, SHARES)
 
 
-def push(folder, target, server, protocol):
-    return agent(folder, server.url, "--protocol", protocol, *only(target))
+def push(folder, target, server, protocol, *options):
+    return agent(folder, server.url, "--protocol", protocol, *only(target), *options)
 
 
 def test_the_pyroscope_server_answers_with_what_it_was_pushed(start, tmp_path):
@@ -185,6 +185,10 @@ def test_parca_answers_with_what_it_was_pushed(start, tmp_path):
         assert server.values("service_name") == {"split.py"}
         assert server.labels() == {"node", "service_name"}, "none that changes with each start"
         assert not server.leaves(service_name="another")
+        with push(tmp_path / "both", target, server, "parca", "--mode", "cpu,wall") as pusher:
+            eventually(lambda: parca.WALL in server.types(), SECONDS, lambda: "wall is there: " + pusher.stderr)
+            assert pusher.interrupt() == 0, pusher.stderr
+        assert server.types() == {parca.CPU, parca.WALL}
 
 
 def test_parca_refuses_what_the_opentelemetry_collector_passes_on(start, tmp_path):
