@@ -66,30 +66,38 @@ static bool load_word(void *ctx, uint64_t addr, uint64_t *ret)
 
 /* ---- without a table ----------------------------------------------------------------------- */
 
-/* What is looked at below a record: words of the stack, and pieces of code that words point at. Then it is too much. */
-#define WORDS_MAX 512
-#define CODES_MAX 16
+/*
+ * What following one stack may cost, so that forged ones cost no more: rules that are made, words of the stack that are
+ * looked at below records, and pieces of code that such words point at. A piece is a system call of 1 us.
+ */
+struct budget {
+        unsigned rules, words, codes;
+};
+static const struct budget full_budget = { .rules = NATIVE_RULES_NEW, .words = 4096, .codes = 64 };
 
-static bool may_be_return_address(const struct images *images, const struct pystack *py, uint64_t word, unsigned *codes)
+static bool may_be_return_address(const struct images *images, const struct pystack *py, uint64_t word,
+                                  struct budget *budget)
 {
         if (!images_find(images, word - 1))
                 return false;
-        return ++*codes > CODES_MAX || rules_is_after_call(py, word);
+        if (budget->codes == 0)
+                return true;
+        budget->codes--;
+        return rules_is_after_call(py, word);
 }
 
 /* Whether the link register of the innermost frame may have another return address than the record. */
 static bool has_link_of_its_own(const struct images *images, struct native_stack *stack,
-                                const struct elfsym_registers *at)
+                                const struct elfsym_registers *at, struct budget *budget)
 {
 #if defined __aarch64__
         uint64_t link = at->general[ELFSYM_X30], stored;
-        unsigned codes = 0;
 
         return at->known >> ELFSYM_X30 & 1 &&
                !(load_word(stack, at->general[ELFSYM_FRAME_POINTER] + sizeof stored, &stored) && stored == link) &&
-               may_be_return_address(images, stack->py, link, &codes);
+               may_be_return_address(images, stack->py, link, budget);
 #else
-        (void)images, (void)stack, (void)at;
+        (void)images, (void)stack, (void)at, (void)budget;
         return false;
 #endif
 }
@@ -100,29 +108,29 @@ static bool has_link_of_its_own(const struct images *images, struct native_stack
  * between sp and the record, or in a link register, and the record has a later one.
  */
 static bool may_skip_a_caller(const struct images *images, struct native_stack *stack,
-                              const struct elfsym_registers *at, bool in_call)
+                              const struct elfsym_registers *at, bool in_call, struct budget *budget)
 {
         uint64_t record = at->general[ELFSYM_FRAME_POINTER], word;
-        unsigned codes = 0;
 
         if (!(at->known >> ELFSYM_FRAME_POINTER & 1) || record < at->sp)
                 return false;
-        if (record - at->sp > WORDS_MAX * sizeof word)
+        if ((record - at->sp) / sizeof word > budget->words)
                 return true;
+        budget->words -= (unsigned)((record - at->sp) / sizeof word);
         for (uint64_t addr = at->sp; addr + sizeof word <= record; addr += sizeof word)
-                if (!load_word(stack, addr, &word) || may_be_return_address(images, stack->py, word, &codes))
+                if (!load_word(stack, addr, &word) || may_be_return_address(images, stack->py, word, budget))
                         return true;
-        return !in_call && has_link_of_its_own(images, stack, at);
+        return !in_call && has_link_of_its_own(images, stack, at, budget);
 }
 
 /* ---- the frames ---------------------------------------------------------------------------- */
 
 static int step_out(const struct rule *rule, const struct images *images, struct native_stack *stack, bool in_call,
-                    struct elfsym_registers *registers)
+                    struct budget *budget, struct elfsym_registers *registers)
 {
         if (rule->known)
                 return elfsym_unwind_step(&rule->unwind, load_word, stack, registers);
-        if (!rule->by_pointer || may_skip_a_caller(images, stack, registers, in_call))
+        if (!rule->by_pointer || may_skip_a_caller(images, stack, registers, in_call, budget))
                 return ELFSYM_E_NOT_FOUND;
         return elfsym_unwind_by_frame_pointer(load_word, stack, registers);
 }
@@ -148,11 +156,11 @@ static void add_frame(struct unwound *ret, const struct images *images, const st
 
 /* Follows one frame. Returns what elfsym says of the step; or less than 0, and the reason in @ret. */
 static int follow_frame(struct rules *rules, const struct images *images, struct native_stack *stack,
-                        struct elfsym_registers *at, bool *in_call, unsigned *budget, struct unwound *ret)
+                        struct elfsym_registers *at, bool *in_call, struct budget *budget, struct unwound *ret)
 {
         const struct rule *rule;
         bool called = *in_call;
-        int e = rules_get(rules, stack->py, images, at->pc - called, called, budget, &rule);
+        int e = rules_get(rules, stack->py, images, at->pc - called, called, &budget->rules, &rule);
 
         if (e != 0) {
                 ret->reason = tell_reason(e);
@@ -162,14 +170,14 @@ static int follow_frame(struct rules *rules, const struct images *images, struct
                 return -1;
         add_frame(ret, images, rule, at);
         *in_call = !(rule->known && rule->unwind.is_signal);
-        return step_out(rule, images, stack, called, at);
+        return step_out(rule, images, stack, called, budget, at);
 }
 
 void unwind_stack(struct rules *rules, const struct images *images, struct native_stack *stack,
                   const struct elfsym_registers *registers, struct unwound *ret)
 {
         struct elfsym_registers at = *registers;
-        unsigned budget = NATIVE_RULES_NEW;
+        struct budget budget = full_budget;
         bool in_call = false;
         int e = 0;
 
