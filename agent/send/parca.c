@@ -96,17 +96,7 @@ static int write_series(const struct pushed_list *all, struct send_body *ret)
 
 static int encode_parca(const struct profile_set *set, bool all_labels, struct send_body *ret)
 {
-        struct pushed_list all;
-        int r = pushed_make(set, all_labels, &all);
-
-        if (r < 0)
-                return r;
-        if (all.n == 0 && set->n > 0)
-                *ret = (struct send_body){ 0 };
-        else
-                r = write_series(&all, ret);
-        pushed_deinit(&all);
-        return r;
+        return pushed_encode(set, all_labels, write_series, ret);
 }
 
 /* Reads a body back. The list of its series belongs to @ret, which is to be freed. */

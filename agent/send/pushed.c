@@ -74,7 +74,19 @@ static size_t size_series(const struct pushed *series)
         return size;
 }
 
-int pushed_make(const struct profile_set *set, bool all_labels, struct pushed_list *ret)
+static void free_list(struct pushed_list *list)
+{
+        for (size_t i = 0; i < list->n; i++)
+                free_series(&list->items[i]);
+        free(list->items);
+        *list = (struct pushed_list){ 0 };
+}
+
+/*
+ * Makes the series of those profiles of @set that have samples. Each second another one comes first: if a server takes
+ * only the first ones, it takes those of each service in turn. -EFBIG: that is too much for a body.
+ */
+static int make_list(const struct profile_set *set, bool all_labels, struct pushed_list *ret)
 {
         struct pushed_list list = { .items = calloc(set->n + 1, sizeof(*list.items)) };
         size_t total = 0, first = 0;
@@ -95,16 +107,23 @@ int pushed_make(const struct profile_set *set, bool all_labels, struct pushed_li
                         r = -EFBIG;
         }
         if (r < 0)
-                pushed_deinit(&list);
+                free_list(&list);
         else
                 *ret = list;
         return r;
 }
 
-void pushed_deinit(struct pushed_list *list)
+int pushed_encode(const struct profile_set *set, bool all_labels, pushed_write_fn write, struct send_body *ret)
 {
-        for (size_t i = 0; i < list->n; i++)
-                free_series(&list->items[i]);
-        free(list->items);
-        *list = (struct pushed_list){ 0 };
+        struct pushed_list list;
+        int r = make_list(set, all_labels, &list);
+
+        if (r < 0)
+                return r;
+        if (list.n == 0 && set->n > 0)
+                *ret = (struct send_body){ 0 };
+        else
+                r = write(&list, ret);
+        free_list(&list);
+        return r;
 }

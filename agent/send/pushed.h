@@ -13,6 +13,7 @@
 
 #include "agent/profile/profile.h"
 #include "agent/send/labels.h"
+#include "agent/send/protocol.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,12 +33,13 @@ struct pushed_list {
         size_t n;
 };
 
+/* Writes series as a body of a protocol. 0 or a negative errno. */
+typedef int (*pushed_write_fn)(const struct pushed_list *list, struct send_body *ret);
+
 /*
- * Makes the series of those profiles of @set that have samples. Each second another one comes first: if a server takes
- * only the first ones, it takes those of each service in turn. 0, -ENOMEM, or -EFBIG if that is too much for a body.
- * After a success free @ret by pushed_deinit().
+ * Encodes as struct send_protocol says. A set without samples has no body, but the set without profiles does: it asks
+ * whether the server is there.
  */
-int pushed_make(const struct profile_set *set, bool all_labels, struct pushed_list *ret);
-void pushed_deinit(struct pushed_list *list);
+int pushed_encode(const struct profile_set *set, bool all_labels, pushed_write_fn write, struct send_body *ret);
 
 #endif

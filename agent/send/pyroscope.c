@@ -80,20 +80,9 @@ static int pack_series(const struct pushed_list *all, struct send_body *ret)
         return r;
 }
 
-/* A set without samples has no body, but the set without profiles does: it asks whether the server is there. */
 static int encode_pyroscope(const struct profile_set *set, bool all_labels, struct send_body *ret)
 {
-        struct pushed_list all;
-        int r = pushed_make(set, all_labels, &all);
-
-        if (r < 0)
-                return r;
-        if (all.n == 0 && set->n > 0)
-                *ret = (struct send_body){ 0 };
-        else
-                r = pack_series(&all, ret);
-        pushed_deinit(&all);
-        return r;
+        return pushed_encode(set, all_labels, pack_series, ret);
 }
 
 static int divide_pyroscope(const struct send_body *body, bool all_labels, const struct send_choice *choice, size_t n,
