@@ -153,12 +153,12 @@ def measure_ebpf(folder, seconds, rate):
     folder.mkdir()
     with ebpf.profiler(folder, rate, NAPS.name) as profiler:
         time.sleep(40)
-        before, inside, samples = profiler.cpu_seconds(), profiler.kernel_seconds(), profiler.sink.known
+        before, inside, samples = node.cpu_seconds(profiler.pid), profiler.kernel_seconds(), profiler.sink.known
         born, began = newest(), time.monotonic()
         time.sleep(seconds)
-        cpu, took = profiler.cpu_seconds() - before, time.monotonic() - began
-        return [100 * cpu / took, 100 * (profiler.kernel_seconds() - inside) / took, profiler.memory("VmRSS") / 1e6,
-                profiler.memory("VmHWM") / 1e6, profiler.descriptors(), (profiler.sink.known - samples) / took,
+        cpu, took = node.cpu_seconds(profiler.pid) - before, time.monotonic() - began
+        return [100 * cpu / took, 100 * (profiler.kernel_seconds() - inside) / took, node.memory(profiler.pid, "VmRSS") / 1e6,
+                node.memory(profiler.pid, "VmHWM") / 1e6, profiler.descriptors(), (profiler.sink.known - samples) / took,
                 born_since(born) / took]
 
 

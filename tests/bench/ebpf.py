@@ -69,10 +69,6 @@ class Profiler:
     def __init__(self, process, sink):
         self.pid, self.sink = process.pid, sink
 
-    def cpu_seconds(self):
-        tasks = pathlib.Path("/proc/%d/task" % self.pid).iterdir()
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
-
     def kernel_seconds(self):
         """What its BPF programs have taken: in the threads that they interrupt, whose time it counts as."""
         programs = {}
@@ -83,9 +79,6 @@ class Profiler:
                     number, took = (int(re.search(r"%s:\s*(\d+)" % key, text)[1]) for key in ("prog_id", "run_time_ns"))
                     programs[number] = took
         return sum(programs.values()) / 1e9
-
-    def memory(self, field):
-        return int(re.search(r"%s:\s+(\d+) kB" % field, pathlib.Path("/proc/%d/status" % self.pid).read_text())[1]) * 1024
 
     def descriptors(self):
         return len(list(pathlib.Path("/proc/%d/fd" % self.pid).iterdir()))

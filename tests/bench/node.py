@@ -99,6 +99,17 @@ def crowd(n, make):
             process.stdout.close()
 
 
+def cpu_seconds(pid):
+    """By the scheduler's own account, in nanoseconds, of all threads."""
+    tasks = pathlib.Path("/proc/%d/task" % pid).iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+def memory(pid, field):
+    """In bytes."""
+    return int(re.search(r"%s:\s+(\d+) kB" % field, pathlib.Path("/proc/%d/status" % pid).read_text())[1]) * 1024
+
+
 class Agent(Background):
     def __init__(self, folder, collector, *options):
         self.port = free_port()
@@ -119,13 +130,10 @@ class Agent(Background):
         return self.metrics().get('podflame_targets{state="sampled",reason=""}', 0) >= n
 
     def cpu_seconds(self):
-        """By the scheduler's own account, in nanoseconds, of all threads."""
-        tasks = pathlib.Path("/proc/%d/task" % self.process.pid).iterdir()
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+        return cpu_seconds(self.process.pid)
 
     def memory(self, field):
-        status = pathlib.Path("/proc/%d/status" % self.process.pid).read_text()
-        return int(re.search(r"%s:\s+(\d+) kB" % field, status)[1]) * 1024
+        return memory(self.process.pid, field)
 
 
 def measure(n, seconds, options):
