@@ -212,14 +212,16 @@ def test_cpus_go_and_come(checked, tmp_path, mode):
     with cpuset() as group, Background(tmp_path / "run", "record", "-p", checked.pid, "-d", 60, "-m", mode, "-r", 500, "-f",
                                        "folded", "-o", tmp_path / "out") as recording:
         time.sleep(0.5)
-        all_cpus = (group / "cpuset.cpus").read_text()
+        used, all_cpus = cpu_seconds(checked.pid), (group / "cpuset.cpus").read_text()
         (group / "cgroup.procs").write_text(str(recording.process.pid))
         for cpus in ("0", all_cpus, "1", all_cpus):
             (group / "cpuset.cpus").write_text(cpus)
             time.sleep(0.3)
             assert recording.process.poll() is None, recording.stderr
+        used = cpu_seconds(checked.pid) - used
         assert recording.interrupt() == 0, recording.stderr
-    assert truth.leaves(truth.parse_folded((tmp_path / "out").read_text()))["work"] > 10
+    # On a crowded machine the target hardly runs.
+    assert truth.leaves(truth.parse_folded((tmp_path / "out").read_text()))["work"] >= 0.5 * 500 * used > 0, used
 
 
 CPU_1 = pathlib.Path("/sys/devices/system/cpu/cpu1/online")

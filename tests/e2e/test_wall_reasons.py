@@ -3,6 +3,7 @@
 
 import collections
 import json
+import math
 import os
 import pathlib
 import re
@@ -80,21 +81,23 @@ def test_what_each_thread_waits_for(start, case):
 
 
 class Scheduled:
-    """Seconds for which threads of @pid had a CPU, and waited for one, as the kernel says, while this was entered."""
+    """What the kernel says of the threads of @pid while this was entered: for how many seconds they had a CPU (cpu) and
+    waited for one (wait), and how often they got one (turns); and how many seconds that was (seconds)."""
 
     def __init__(self, pid):
         self.files = list(pathlib.Path("/proc/%d/task" % pid).glob("*/schedstat"))
 
     def read(self):
-        times = [file.read_text().split() for file in self.files]
-        return sum(int(cpu) for cpu, _, _ in times) / 1e9, sum(int(wait) for _, wait, _ in times) / 1e9
+        threads = [map(int, file.read_text().split()) for file in self.files]
+        cpu, wait, turns = map(sum, zip(*threads))
+        return cpu / 1e9, wait / 1e9, turns, time.monotonic()
 
     def __enter__(self):
         self.before = self.read()
         return self
 
     def __exit__(self, *_):
-        self.cpu, self.wait = (now - before for now, before in zip(self.read(), self.before))
+        self.cpu, self.wait, self.turns, self.seconds = (now - before for now, before in zip(self.read(), self.before))
 
 
 def test_threads_that_fight_for_the_gil(start):
@@ -103,12 +106,13 @@ def test_threads_that_fight_for_the_gil(start):
     seconds = 4
     with Scheduled(target.pid) as scheduled:
         stacks, _ = recorded("-p", target.pid, seconds=seconds)
-    fights = leaves_of(stacks, ["fight"])["fight"]
+    fights, all_seconds = leaves_of(stacks, ["fight"])["fight"], 4 * scheduled.seconds
     assert set(fights) <= {"", "[waits: GIL]", "[waits: CPU]", "[waits: unknown]"}, fights
     total = sum(fights.values())
-    assert total == pytest.approx(4 * seconds * 200, rel=0.1)
-    assert fights[""] / total == pytest.approx(scheduled.cpu / (4 * seconds), abs=0.05), (fights, vars(scheduled))
-    assert fights["[waits: CPU]"] / total == pytest.approx(scheduled.wait / (4 * seconds), abs=0.05), (fights, vars(scheduled))
+    # A crowded machine ends a recording late.
+    assert 0.9 * 4 * seconds * 200 <= total <= 1.1 * all_seconds * 200, (fights, vars(scheduled))
+    assert fights[""] / total == pytest.approx(scheduled.cpu / all_seconds, abs=0.05), (fights, vars(scheduled))
+    assert fights["[waits: CPU]"] / total == pytest.approx(scheduled.wait / all_seconds, abs=0.05), (fights, vars(scheduled))
     assert fights["[waits: unknown]"] < 0.02 * total, fights
 
 
@@ -127,8 +131,11 @@ def test_threads_that_wait_for_a_cpu(start):
     shares = collections.Counter()
     for frames, count in stacks:
         shares[[f.name for f in frames if not truth.is_idle(f)][-1]] += count
+    # A wait is one draw, however long it is.
+    draws = min(scheduled.turns, truth.total(stacks))
     for name, share in truth.SPLIT.items():
-        assert shares[name] / truth.total(stacks) == pytest.approx(share, abs=0.08), shares
+        room = 4 * math.sqrt(2 * share * (1 - share) / draws)
+        assert shares[name] / truth.total(stacks) == pytest.approx(share, abs=room), (shares, draws)
 
 
 def throttled_seconds(group):
