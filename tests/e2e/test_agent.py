@@ -70,8 +70,8 @@ def test_tree_has_the_fixed_path(watched, start):
 
 
 def test_target_that_ends_is_not_lost(watched, start):
-    """What was sampled of a process that lived for 1.5 s arrives whole."""
-    target = start(BARE_BOOKWORM, "exits.py", 1.5, "return")
+    """What was sampled of a process that lived for 3 s arrives whole."""
+    target = start(BARE_BOOKWORM, "exits.py", 3, "return")
     eventually(lambda: not target.alive(), 10, "the target ends")
     series = eventually(lambda: watched.series_of(target), KNOWN_WITHIN + SLACK, "the container is known")
     assert watched.top(series)["work"] >= 0.02 * RATE  # found after a second, and a busy machine leaves it little of a CPU
