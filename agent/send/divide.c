@@ -48,8 +48,8 @@ static void carry_out(struct send *send, const struct send_batch *batch, const s
         struct send_body bodies[SEND_PARTS_MAX];
         bool made = true;
 
-        if (send->protocol->divide(body, send->config.all_labels, plan->some ? &plan->failed : NULL, plan->parts,
-                                   bodies) < 0)
+        if (send_body_divide(send->protocol, body, send->config.all_labels, plan->some ? &plan->failed : NULL,
+                             plan->parts, bodies) < 0)
                 return;
         for (size_t i = 0; i < plan->parts; i++) {
                 struct send_batch *part = make_part(send, batch, &bodies[i]);
@@ -111,7 +111,7 @@ void send_divide(struct send *send, const struct send_batch *batch, const struct
         ret->n = 0;
         if (!is_reason(send, answer, outcome) || send_body_unpack(batch->body, batch->len, batch->gzip, &body) < 0)
                 return;
-        n = send->protocol->count(&body);
+        n = send_body_count(send->protocol, &body);
         if (n > 0)
                 make_plan(send, batch, answer, (size_t)n, outcome, &plan);
         if (plan.parts > 0)

@@ -35,62 +35,40 @@ static int encode_otlp(const struct profile_set *set, bool all_labels, struct se
         return 0;
 }
 
-/* Encodes @set in @n bodies of equally many profiles. */
-static int encode_parts(const struct profile_set *set, bool all_labels, size_t n, struct send_body *ret)
+static int read_otlp(const struct send_body *body, void **ret, size_t *ret_n)
 {
-        size_t made = 0, first = 0;
-        int r = 0;
+        struct profile_set *all = calloc(1, sizeof *all);
+        int r = all ? format_read_otlp(body->text, body->len, all, NULL) : -ENOMEM;
 
-        while (r == 0 && made < n) {
-                size_t end = set->n * (made + 1) / n;
-                const struct profile_set part = { .items = set->items + first, .n = end - first };
-
-                r = encode_otlp(&part, all_labels, &ret[made]);
-                made += r == 0;
-                first = end;
+        if (r < 0) {
+                free(all);
+                return r;
         }
-        for (size_t i = 0; r < 0 && i < made; i++)
-                free(ret[i].text);
-        return r;
+        *ret = all;
+        *ret_n = all->n;
+        return 0;
 }
 
-static int divide_otlp(const struct send_body *body, bool all_labels, const struct send_choice *choice, size_t n,
-                       struct send_body *ret)
+static int write_otlp(void *parts, bool all_labels, const size_t *items, size_t n, struct send_body *ret)
 {
-        struct profile_set all, chosen = { 0 };
-        int r = format_read_otlp(body->text, body->len, &all, NULL);
+        const struct profile_set *all = parts;
+        struct profile_set chosen = { .n = n };
+        int r = -ENOMEM;
 
-        if (r < 0)
-                return r;
-        chosen.n = choice ? choice->n : all.n;
-        chosen.items = calloc(chosen.n + 1, sizeof(struct profile *));
+        chosen.items = calloc(n + 1, sizeof(struct profile *));
         if (!chosen.items)
-                r = -ENOMEM;
-        for (size_t i = 0; r == 0 && i < chosen.n; i++) {
-                size_t index = choice ? choice->items[i] : i;
-
-                if (index >= all.n)
-                        r = -EINVAL;
-                else
-                        chosen.items[i] = all.items[index];
-        }
-        if (r == 0)
-                r = chosen.n < n ? -E2BIG : encode_parts(&chosen, all_labels, n, ret);
+                return r;
+        for (size_t i = 0; i < n; i++)
+                chosen.items[i] = all->items[items[i]];
+        r = encode_otlp(&chosen, all_labels, ret);
         free(chosen.items);
-        profile_set_deinit(&all);
         return r;
 }
 
-static int count_otlp(const struct send_body *body)
+static void free_otlp(void *parts)
 {
-        struct profile_set all;
-        int r = format_read_otlp(body->text, body->len, &all, NULL);
-
-        if (r < 0)
-                return r;
-        r = (int)all.n;
-        profile_set_deinit(&all);
-        return r;
+        profile_set_deinit(parts);
+        free(parts);
 }
 
 /* The content type has no parameters, since Pyroscope compares it as a string. */
@@ -102,6 +80,7 @@ const struct send_protocol send_otlp = {
         .max_age_s = 24 * 3600,
         .max_profiles = PROFILES_MAX,
         .encode = encode_otlp,
-        .count = count_otlp,
-        .divide = divide_otlp,
+        .read_parts = read_otlp,
+        .write_parts = write_otlp,
+        .free_parts = free_otlp,
 };

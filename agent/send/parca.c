@@ -99,83 +99,51 @@ static int encode_parca(const struct profile_set *set, bool all_labels, struct s
         return pushed_encode(set, all_labels, write_series, ret);
 }
 
-/* Reads a body back. The list of its series belongs to @ret, which is to be freed. */
-static int read_body(const struct send_body *body, struct json_object **ret, struct json_object **ret_list)
+/* The series of a body, NULL if it has none. They belong to @root. */
+static struct json_object *get_series(struct json_object *root)
+{
+        struct json_object *list;
+
+        return json_object_object_get_ex(root, "series", &list) && json_object_is_type(list, json_type_array) ? list
+                                                                                                              : NULL;
+}
+
+static int read_parca(const struct send_body *body, void **ret, size_t *ret_n)
 {
         struct json_tokener *tokener = body->len <= INT_MAX ? json_tokener_new_ex(BODY_MAX_DEPTH) : NULL;
-        struct json_object *root, *list = NULL;
+        struct json_object *root;
 
         if (!tokener)
                 return -ENOMEM;
         root = json_tokener_parse_ex(tokener, body->text, (int)body->len);
         json_tokener_free(tokener);
-        if (!json_object_object_get_ex(root, "series", &list) || !json_object_is_type(list, json_type_array)) {
+        if (!get_series(root)) {
                 json_object_put(root);
                 return -EINVAL;
         }
         *ret = root;
-        *ret_list = list;
+        *ret_n = json_object_array_length(get_series(root));
         return 0;
 }
 
-/* Makes a body of @n series of @list from @first on; with @choice, of those that it numbers. */
-static int write_part(struct json_object *list, const struct send_choice *choice, size_t first, size_t n,
-                      struct send_body *ret)
+static int write_parca(void *parts, bool all_labels, const size_t *items, size_t n, struct send_body *ret)
 {
         struct json_writer m = { 0 };
         struct json_object *root = json_object_new_object();
         struct json_object *part = json_writer_put_array(&m, root, "series");
 
-        for (size_t i = first; part && i < first + n; i++) {
-                struct json_object *series = json_object_array_get_idx(list, choice ? choice->items[i] : i);
-
-                if (!series) {
-                        json_object_put(root);
-                        return -EINVAL;
-                }
-                json_writer_append(&m, part, json_object_get(series));
-        }
+        (void)all_labels; /* the labels are in the body */
+        for (size_t i = 0; part && i < n; i++)
+                json_writer_append(&m, part, json_object_get(json_object_array_get_idx(get_series(parts), items[i])));
         if (part && !m.failed)
                 return write_body(root, ret);
         json_object_put(root);
         return -ENOMEM;
 }
 
-static int divide_parca(const struct send_body *body, bool all_labels, const struct send_choice *choice, size_t n,
-                        struct send_body *ret)
+static void free_parca(void *parts)
 {
-        struct json_object *root, *list;
-        size_t made = 0, first = 0;
-        int r = read_body(body, &root, &list);
-
-        (void)all_labels; /* the labels are in the body */
-        if (r < 0)
-                return r;
-        size_t chosen = choice ? choice->n : json_object_array_length(list);
-        if (chosen < n)
-                r = -E2BIG;
-        for (; r == 0 && made < n; made += r == 0) {
-                size_t end = chosen * (made + 1) / n;
-
-                r = write_part(list, choice, first, end - first, &ret[made]);
-                first = end;
-        }
-        for (size_t i = 0; r < 0 && i < made; i++)
-                free(ret[i].text);
-        json_object_put(root);
-        return r;
-}
-
-static int count_parca(const struct send_body *body)
-{
-        struct json_object *root, *list;
-        int r = read_body(body, &root, &list);
-
-        if (r < 0)
-                return r;
-        r = (int)json_object_array_length(list);
-        json_object_put(root);
-        return r;
+        json_object_put(parts);
 }
 
 const struct send_protocol send_parca = {
@@ -187,6 +155,7 @@ const struct send_protocol send_parca = {
         .max_age_s = MAX_AGE_S,
         .max_profiles = PROFILES_MAX,
         .encode = encode_parca,
-        .count = count_parca,
-        .divide = divide_parca,
+        .read_parts = read_parca,
+        .write_parts = write_parca,
+        .free_parts = free_parca,
 };

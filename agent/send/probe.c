@@ -57,7 +57,7 @@ int send_probe(const struct send_config *config)
         struct http_client *client = NULL;
 
         if (!protocol)
-                return http_client_refuse(&ours, SEND_E_PROTOCOL, "there is no protocol '%s'", config->protocol);
+                return send_protocol_refuse(&ours, config->protocol);
         ours.timeout_ms = PROBE_MS;
         ours.path = config->url_is_whole ? NULL : protocol->path;
         int r = http_client_open(&ours, &client);

@@ -4,6 +4,7 @@
 
 /* The protocols: what each sends, and to which path. Each has a file; one table lists all. */
 
+#include "agent/http/http.h"
 #include "agent/profile/profile.h"
 
 #include <stdbool.h>
@@ -37,14 +38,14 @@ struct send_protocol {
          * servers would refuse it as too large.
          */
         int (*encode)(const struct profile_set *set, bool all_labels, struct send_body *ret);
-        /* The number of profiles of a body. -EINVAL if it is not a body of this protocol. */
-        int (*count)(const struct send_body *body);
         /*
-         * Makes @n bodies of equally many profiles of one. @choice: only of these; NULL: of all. -E2BIG if there are
-         * fewer; -EINVAL if it is not a body of this protocol.
+         * Reads a body back. @ret_n is the number of its profiles. @ret is for write_parts(), and is to be freed by
+         * free_parts(). -EINVAL if it is not a body of this protocol.
          */
-        int (*divide)(const struct send_body *body, bool all_labels, const struct send_choice *choice, size_t n,
-                      struct send_body *ret);
+        int (*read_parts)(const struct send_body *body, void **ret, size_t *ret_n);
+        /* Makes a body of some profiles of one that was read: of these @n numbers, each of which it has. */
+        int (*write_parts)(void *parts, bool all_labels, const size_t *items, size_t n, struct send_body *ret);
+        void (*free_parts)(void *parts);
         /* Whether an answer surely names the profiles that were not stored, and so all others were. NULL: never. */
         bool (*failed)(const char *answer, size_t len, struct send_choice *ret);
 };
@@ -55,6 +56,8 @@ extern const struct send_protocol send_parca;
 
 /* Finds a protocol. A NULL name means the default. NULL if the name is unknown. */
 const struct send_protocol *send_protocol_by_name(const char *name);
+/* Gives @config the reason that there is no protocol of this name, and those that there are. Returns SEND_E_PROTOCOL. */
+int send_protocol_refuse(const struct http_client_config *config, const char *name);
 
 /*
  * Encodes @set into as many bodies as the protocol's limits require. First the set is divided between profiles. A
@@ -68,6 +71,15 @@ struct send_split {
         void *ctx;
 };
 int send_split(const struct send_split *split, const struct profile_set *set);
+
+/* The number of profiles of a body. -EINVAL if it is not a body of @protocol. */
+int send_body_count(const struct send_protocol *protocol, const struct send_body *body);
+/*
+ * Makes @n bodies of equally many profiles of one. @choice: only of these; NULL: of all. -E2BIG if there are fewer;
+ * -EINVAL if it is not a body of @protocol.
+ */
+int send_body_divide(const struct send_protocol *protocol, const struct send_body *body, bool all_labels,
+                     const struct send_choice *choice, size_t n, struct send_body *ret);
 
 /* Packs @body into the bytes that are sent. @ret is allocated. */
 int send_body_pack(const struct send_body *body, bool gzip, void **ret, size_t *ret_len);

@@ -85,52 +85,36 @@ static int encode_pyroscope(const struct profile_set *set, bool all_labels, stru
         return pushed_encode(set, all_labels, pack_series, ret);
 }
 
-static int divide_pyroscope(const struct send_body *body, bool all_labels, const struct send_choice *choice, size_t n,
-                            struct send_body *ret)
+static int read_pyroscope(const struct send_body *body, void **ret, size_t *ret_n)
 {
         Push__Request *request = push__request__unpack(NULL, body->len, (const uint8_t *)body->text);
-        size_t chosen, made = 0;
-        Push__Series **list;
-        int r = 0;
 
-        (void)all_labels; /* the labels are in the body */
         if (!request)
                 return -EINVAL;
-        chosen = choice ? choice->n : request->n_series;
-        list = calloc(chosen + 1, sizeof(Push__Series *));
+        *ret = request;
+        *ret_n = request->n_series;
+        return 0;
+}
+
+static int write_pyroscope(void *parts, bool all_labels, const size_t *items, size_t n, struct send_body *ret)
+{
+        const Push__Request *request = parts;
+        Push__Series **list = calloc(n + 1, sizeof(Push__Series *));
+        int r = -ENOMEM;
+
+        (void)all_labels; /* the labels are in the body */
         if (!list)
-                r = -ENOMEM;
-        for (size_t i = 0; r == 0 && i < chosen; i++) {
-                size_t index = choice ? choice->items[i] : i;
-
-                if (index >= request->n_series)
-                        r = -EINVAL;
-                else
-                        list[i] = request->series[index];
-        }
-        if (r == 0 && chosen < n)
-                r = -E2BIG;
-        for (size_t first = 0; r == 0 && made < n; made += r == 0) {
-                size_t end = chosen * (made + 1) / n;
-
-                r = pack_request(list + first, end - first, &ret[made]);
-                first = end;
-        }
-        for (size_t i = 0; r < 0 && i < made; i++)
-                free(ret[i].text);
+                return r;
+        for (size_t i = 0; i < n; i++)
+                list[i] = request->series[items[i]];
+        r = pack_request(list, n, ret);
         free(list);
-        push__request__free_unpacked(request, NULL);
         return r;
 }
 
-static int count_pyroscope(const struct send_body *body)
+static void free_pyroscope(void *parts)
 {
-        Push__Request *request = push__request__unpack(NULL, body->len, (const uint8_t *)body->text);
-        int n = request ? (int)request->n_series : -EINVAL;
-
-        if (request)
-                push__request__free_unpacked(request, NULL);
-        return n;
+        push__request__free_unpacked(parts, NULL);
 }
 
 /* ---- answers ------------------------------------------------------------- */
@@ -211,7 +195,8 @@ const struct send_protocol send_pyroscope = {
         .max_age_s = MAX_AGE_S,
         .max_profiles = PROFILES_MAX,
         .encode = encode_pyroscope,
-        .count = count_pyroscope,
-        .divide = divide_pyroscope,
+        .read_parts = read_pyroscope,
+        .write_parts = write_pyroscope,
+        .free_parts = free_pyroscope,
         .failed = read_failed_series,
 };

@@ -47,8 +47,7 @@ static int make_send(const struct send_config *config, struct send **ret)
         pthread_condattr_t attributes;
 
         if (!protocol)
-                return http_client_refuse(&config->client, SEND_E_PROTOCOL, "there is no protocol '%.64s'",
-                                          config->protocol);
+                return send_protocol_refuse(&config->client, config->protocol);
         send = calloc(1, sizeof(*send));
         if (!send)
                 return -ENOMEM;

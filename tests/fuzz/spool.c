@@ -134,7 +134,7 @@ static void halve(const struct send_protocol *protocol, const void *bytes, size_
 
         if (send_body_unpack(bytes, len, gzip, &body) != 0)
                 return;
-        if (protocol->count(&body) > 1 && protocol->divide(&body, false, NULL, 2, halves) != 0)
+        if (send_body_count(protocol, &body) > 1 && send_body_divide(protocol, &body, false, NULL, 2, halves) != 0)
                 abort();
         free(halves[0].text);
         free(halves[1].text);

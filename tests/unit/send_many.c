@@ -139,5 +139,5 @@ Test(send_many, protocols_have_names)
                                       .client.reason_size = sizeof(reason) };
         struct send *send = NULL;
         cr_assert_eq(send_open(&config, &send), SEND_E_PROTOCOL);
-        cr_assert_str_eq(reason, "there is no protocol 'carrier-pigeon'");
+        cr_assert_str_eq(reason, "'carrier-pigeon' is none of otlp, pyroscope, parca");
 }

@@ -75,7 +75,7 @@ Test(send_parca, a_body_has_labels_and_pprofs)
         profile_set_attribute(set.items[0], "k8s.namespace.name", "quote\"d / caf\xc3\xa9");
         bodies_split(&send_parca, &set, &bodies);
         cr_assert_eq(bodies.n, 1);
-        cr_assert_eq(send_parca.count(&bodies.items[0]), 2);
+        cr_assert_eq(send_body_count(&send_parca, &bodies.items[0]), 2);
         struct json_object *root = json_tokener_parse(bodies.items[0].text);
         for (size_t i = 0; i < 2; i++) {
                 char *wanted = base64_of_pprof(set.items[i]);

@@ -40,18 +40,18 @@ Test(send_parts, parts_of_a_body)
                         profile_set_attribute(set.items[k], "container.id", "0123");
                 }
                 cr_assert_eq(protocols[i]->encode(&set, false, &whole), 0);
-                cr_assert_eq(protocols[i]->count(&whole), 5);
-                cr_assert_eq(protocols[i]->divide(&whole, false, NULL, 2, parts), 0);
+                cr_assert_eq(send_body_count(protocols[i], &whole), 5);
+                cr_assert_eq(send_body_divide(protocols[i], &whole, false, NULL, 2, parts), 0);
                 check_equal(&parts[0], protocols[i], &(struct profile_set){ .items = set.items, .n = 2 });
                 check_equal(&parts[1], protocols[i], &(struct profile_set){ .items = set.items + 2, .n = 3 });
-                cr_assert_eq(protocols[i]->divide(&whole, false, NULL, 5, parts), 0);
+                cr_assert_eq(send_body_divide(protocols[i], &whole, false, NULL, 5, parts), 0);
                 for (size_t k = 0; k < 5; k++)
                         check_equal(&parts[k], protocols[i], &(struct profile_set){ .items = set.items + k, .n = 1 });
-                cr_assert_eq(protocols[i]->divide(&whole, false, &some, 1, parts), 0);
+                cr_assert_eq(send_body_divide(protocols[i], &whole, false, &some, 1, parts), 0);
                 struct profile *chosen[] = { set.items[1], set.items[3], set.items[4] };
                 check_equal(&parts[0], protocols[i], &(struct profile_set){ .items = chosen, .n = 3 });
-                cr_expect_eq(protocols[i]->divide(&whole, false, NULL, 6, parts), -E2BIG);
-                cr_expect_eq(protocols[i]->divide(&whole, false, &wrong, 1, parts), -EINVAL);
+                cr_expect_eq(send_body_divide(protocols[i], &whole, false, NULL, 6, parts), -E2BIG);
+                cr_expect_eq(send_body_divide(protocols[i], &whole, false, &wrong, 1, parts), -EINVAL);
                 free(whole.text);
                 profile_set_deinit(&set);
         }
@@ -77,10 +77,10 @@ Test(send_parts, junk_is_not_divided)
                         char *text = strdup(junk[k]);
                         const struct send_body body = { text, strlen(text) };
                         struct send_body halves[2];
-                        int r = protocols[i]->divide(&body, false, NULL, 2, halves);
+                        int r = send_body_divide(protocols[i], &body, false, NULL, 2, halves);
 
                         cr_expect(r == -EINVAL || r == -E2BIG, "%s: %s", protocols[i]->name, junk[k]);
-                        cr_expect_leq(protocols[i]->count(&body), 0);
+                        cr_expect_leq(send_body_count(protocols[i], &body), 0);
                         free(text);
                 }
         }

@@ -160,7 +160,7 @@ static int say_refused(const struct destination *d, const struct usage *usage, i
                 return options_wrong(usage, "%s: '%s': %s", d->named_by,
                                      strchr(d->config.client.url, '@') ? "…" : d->config.client.url, reason);
         if (error == SEND_E_PROTOCOL && d->config.protocol && strcmp(d->config.protocol, "otlp") != 0)
-                return options_wrong(usage, "--protocol: '%s' is none of otlp, pyroscope, parca", d->config.protocol);
+                return options_wrong(usage, "--protocol: %s", reason);
         if (error == HTTP_CLIENT_E_HEADER || error == HTTP_CLIENT_E_PROXY || error == SEND_E_TIMEOUT ||
             error == SEND_E_PROTOCOL)
                 return options_wrong(usage, "collector %s: %s", d->config.client.url, reason);
