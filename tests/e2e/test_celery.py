@@ -3,7 +3,7 @@
 
 import json
 
-from program import eventually, podflame
+from program import cpu_seconds, eventually, podflame
 from skips import must_skip
 from testbed import PROJECT, Unavailable, containers, images
 
@@ -33,7 +33,9 @@ def test_its_tasks_wait_and_work(docker):
         assert {g["state"] for g in waiting()} == {"suspended"}
         assert len({g["parent"] for g in waiting()}) == 1  # the hub
         wall = podflame("record", "-p", worker.pid, "-m", "wall", "-d", 3, "-f", "folded")
+        used = cpu_seconds(worker.pid)
         cpu = podflame("record", "-p", worker.pid, "-d", 3, "-r", 500, "-f", "folded")
+        used = cpu_seconds(worker.pid) - used
     assert wall.returncode == cpu.returncode == 0, wall.stderr + cpu.stderr
     rows = [row.rpartition(" ") for row in wall.stdout.splitlines()]
     counts = {stack: int(count) for stack, _, count in rows}
@@ -46,4 +48,4 @@ def test_its_tasks_wait_and_work(docker):
     works = sum(int(count) for stack, _, count in rows if ";busy (" in stack and ";work (" in stack)
     below = sum(int(count) for stack, _, count in rows
                 if ";busy (" in stack and ";work (" in stack and "(greenlet);" in stack.split(";busy (")[0])
-    assert works > 100 and below >= 0.99 * works - 2, (works, below)
+    assert works > 0.3 * 500 * used > 0 and below >= 0.99 * works - 2, (works, below, used)
