@@ -258,10 +258,7 @@ struct find_place {
         bool hidden;         /* its cgroup says only "0::/" */
 };
 
-/*
- * Enough for dozens of labels. A label's name has up to 63 characters and a prefix of 253; its value has 63 in
- * Kubernetes.
- */
+/* Enough for dozens of labels. In Kubernetes, a name has up to 253 + 63 characters, and a value 63. */
 #define FIND_LABELS_SIZE 4096
 
 struct find_names {
@@ -295,8 +292,9 @@ void find_names_set(char *field, size_t size, const char *text, size_t len);
 /* Sets a field from the string @json. Does nothing if @json is not a string. */
 void find_names_set_json(char *field, size_t size, struct json_object *json);
 
-/* Fills the empty fields from @other. */
+/* Fills the empty fields from @other, and labels if none were asked for. */
 void find_names_merge(struct find_names *names, const struct find_names *other);
+void find_names_merge_labels(struct find_names *names, const struct find_names *other);
 
 /* Adds the labels of an object {NAME: VALUE}, cleaned. */
 void find_names_set_labels(struct find_names *names, struct json_object *json);

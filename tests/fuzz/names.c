@@ -55,6 +55,7 @@ static void add(void *ctx, const char *id, const struct find_names *names)
         (void)find_is_long_id(id);
         check_names(names);
         find_names_merge(all, names);
+        find_names_merge_labels(all, names);
         check_names(all);
 }
 

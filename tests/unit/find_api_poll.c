@@ -158,6 +158,8 @@ Test(find_api_poll, merging_adds_what_is_not_known)
         };
 
         find_names_merge(&names, &other);
+        cr_expect_not(names.has_labels);
+        find_names_merge_labels(&names, &other);
         cr_expect_str_eq(names.name, "web");
         cr_expect_str_eq(names.image, "i");
         cr_expect_str_eq(names.pod, "a");
@@ -168,7 +170,7 @@ Test(find_api_poll, merging_adds_what_is_not_known)
         find_names_merge(&names, &(struct find_names){ .workload_kind = FIND_DAEMON_SET, .workload = "b" });
         cr_expect_eq(names.workload_kind, FIND_JOB);
         cr_expect_str_eq(names.workload, "a");
-        find_names_merge(&names, &(struct find_names){ .has_labels = true, .labels = "m=x\0" });
+        find_names_merge_labels(&names, &(struct find_names){ .has_labels = true, .labels = "m=x\0" });
         cr_expect_eq(memcmp(names.labels, "k=v\0l=w\0", 9), 0);
 }
 

@@ -17,7 +17,7 @@ SUITE(find_docker);
 
 static bool parse(const char *text, struct find_names *ret)
 {
-        static const struct find_place place = { .id = ID, .pod_uid = POD };
+        static const struct find_place place = { .id = ID, .pod_uid = "" };
 
         *ret = (struct find_names){ 0 };
         find_docker_parse(guard_copy(text, strlen(text)), strlen(text), &place, ret);
@@ -135,7 +135,8 @@ Test(find_docker, labels_of_a_pod)
 {
         static const char text[] = "{\"Name\":\"/k8s_web\",\"Config\":{\"Image\":\"shop\",\"Labels\":{"
                                    "\"io.kubernetes.pod.name\":\"web-0\",\"io.kubernetes.pod.namespace\":\"shop\","
-                                   "\"io.kubernetes.container.name\":\"web\",\"io.kubernetes.pod.uid\":\"" POD "\"}}}";
+                                   "\"io.kubernetes.container.name\":\"web\",\"app\":\"by-the-image\","
+                                   "\"io.kubernetes.pod.uid\":\"" POD "\"}}}";
         static const struct {
                 const char *uid, *pod;
         } cases[] = { { POD, "web-0" }, { "", "" }, { "f6f2d169-0000-4afa-95ed-06ff2ed6b288", "" } };
@@ -149,6 +150,9 @@ Test(find_docker, labels_of_a_pod)
                 cr_expect_str_eq(names.pod, cases[i].pod);
                 cr_expect_str_eq(names.pod_namespace, cases[i].pod[0] ? "shop" : "");
                 cr_expect_str_eq(names.k8s_container, cases[i].pod[0] ? "web" : "");
+                /* They are not the pod's own, which the kubelet is still to be asked for. */
+                cr_expect_eq(names.has_labels, !cases[i].uid[0]);
+                cr_expect_eq(names.labels[0] != '\0', !cases[i].uid[0]);
         }
 }
 

@@ -4,7 +4,8 @@
  * settings in containers/ID/config.v2.json.
  *
  * Under Kubernetes its labels name the pod as well. But labels may also come from the maker of the image. They are
- * believed only if they name the pod that the kernel says the process is in.
+ * believed only if they name the pod that the kernel says the process is in. They are never taken for the pod's own
+ * labels, which Docker does not know.
  */
 #include "agent/find/internal.h"
 
@@ -41,7 +42,7 @@ void find_docker_parse(const char *text, size_t len, const struct find_place *pl
                 find_names_set(names->name, sizeof(names->name), name + (name[0] == '/'), name_len - (name[0] == '/'));
         find_names_set_json(names->image, sizeof(names->image), find_json_get(config, "Image"));
         set_pod(find_json_get(config, "Labels"), place, names);
-        if (config)
+        if (config && !place->pod_uid[0])
                 find_names_set_labels(names, find_json_get(config, "Labels"));
         find_json_free(root);
 }

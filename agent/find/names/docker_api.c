@@ -43,6 +43,9 @@ void find_docker_api_names(struct find *find, const struct find_place *place, st
         struct find_api_poll *api = find->apis[FIND_DOCKER_API];
         const struct find_names *known = api ? find_api_poll_get(find, api, place->id) : NULL;
 
-        if (known)
-                find_names_merge(names, known);
+        if (!known)
+                return;
+        find_names_merge(names, known);
+        if (!place->pod_uid[0]) /* see docker.c */
+                find_names_merge_labels(names, known);
 }

@@ -113,6 +113,8 @@ void find_kubelet_names(struct find *find, const struct find_place *place, struc
         struct find_api_poll *api = find->apis[FIND_KUBELET];
         const struct find_names *known = api ? find_api_poll_get(find, api, place->id) : NULL;
 
-        if (known)
-                find_names_merge(names, known);
+        if (!known)
+                return;
+        find_names_merge(names, known);
+        find_names_merge_labels(names, known);
 }

@@ -193,6 +193,10 @@ void find_names_merge(struct find_names *names, const struct find_names *other)
                 names->workload_kind = other->workload_kind;
                 memcpy(names->workload, other->workload, sizeof(names->workload));
         }
+}
+
+void find_names_merge_labels(struct find_names *names, const struct find_names *other)
+{
         if (names->has_labels || !other->has_labels)
                 return;
         names->has_labels = true;
