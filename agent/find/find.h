@@ -65,7 +65,7 @@ struct find_process {
         char node[FIND_NAME_SIZE];
         char program[FIND_NAME_SIZE];      /* its script or module; "": not known */
         char service[FIND_NAME_SIZE];      /* never empty */
-        char resource[FIND_RESOURCE_SIZE]; /* attributes that it claims: find_resource_next() */
+        char resource[FIND_RESOURCE_SIZE]; /* further attributes: find_resource_next() */
         bool selected;                     /* by the rules; true if there are none */
         char rule[FIND_RULE_SIZE];         /* the rule that decided; "": none did */
         bool python_only;                  /* by the rules: there are some for native stacks, and none matches */
@@ -74,8 +74,9 @@ struct find_process {
 };
 
 /*
- * Iterates over the attributes that a process claims in OTEL_RESOURCE_ATTRIBUTES. service.name is left out, and so are
- * all attributes that podflame sets itself. *@ret_value is NULL before the first call. Both pointers lead into
+ * Iterates over further attributes: labels of the process's pod or container that the rules send, and what it claims in
+ * OTEL_RESOURCE_ATTRIBUTES. Of what it claims, service.name is left out, and so are all attributes that podflame sets
+ * itself. Those beyond FIND_RESOURCE_SIZE are left out, the labels last. *@ret_value is NULL before the first call. Both pointers lead into
  * @process. False after the last attribute.
  */
 bool find_resource_next(const struct find_process *process, const char **ret_key, const char **ret_value);
@@ -95,8 +96,11 @@ struct find_rules;
 int find_rules_new(struct find_rules **ret);
 void find_rules_free(struct find_rules *rules); /* accepts NULL */
 
-/* What is to be done with a process that a rule matches. */
-enum find_action { FIND_DROP, FIND_SELECT, FIND_NATIVE };
+/*
+ * What is to be done with a process that a rule matches. A rule of FIND_SEND_LABEL is a glob for names of labels, and
+ * nothing else: labels of a pod, or of a container without one, that it matches are further attributes.
+ */
+enum find_action { FIND_DROP, FIND_SELECT, FIND_NATIVE, FIND_SEND_LABEL };
 
 /* Adds a rule. FIND_E_RULE: @error says what is wrong with @text, and where. */
 int find_rules_add(struct find_rules *rules, enum find_action action, const char *text,
@@ -183,7 +187,7 @@ struct find_events {
         /* A process that was reported by born() has ended, or has executed another program. */
         void (*ended)(void *ctx, pid_t pid, uint64_t start_time);
         /*
-         * More names of a process that was reported may be known than before: for find_take_names(). @process has no
+         * More names of a process that was reported may be known than before, or other rules send other labels: for find_take_names(). @process has no
          * status and no info. May be NULL.
          */
         void (*named)(void *ctx, const struct find_process *process);

@@ -364,35 +364,13 @@ const struct find_names *find_api_poll_get(struct find *find, struct find_api_po
  */
 void find_program_name(const char *exe, const char *args, size_t len, char *ret, size_t size);
 
+/* Adds a label of the process's pod, or of its container if it has no pod, to process->resource, if there is room. */
+void find_resource_add_label(struct find_process *process, const char *name, const char *value);
+
 /*
- * Parses OTEL_RESOURCE_ATTRIBUTES into process->resource, and its service.name into process->service if that is empty.
+ * Adds the attributes of OTEL_RESOURCE_ATTRIBUTES to process->resource, as long as there is room. Its service.name is
+ * process->service if that is empty.
  */
 void find_resource_parse(const char *text, size_t len, struct find_process *process);
-
-/* ---- rules (select.c) ---------------------------------------------------- */
-
-/* Facts about a process that only rules need. */
-struct find_facts {
-        const char *cgroup; /* the path of its cgroup */
-        const char *labels; /* as in struct find_names */
-};
-
-/* Sets process->selected, rule and python_only. @rules may be NULL. */
-void find_rules_apply(const struct find_rules *rules, const struct find_facts *facts, struct find_process *process);
-
-/* Whether a rule needs labels, which not every source knows. */
-bool find_rules_want_labels(const struct find_rules *rules);
-
-/* ---- containers by name (match.c) ---------------------------------------- */
-
-/*
- * Chooses the container @name among @n containers: by name or whole id, or else by the beginning of an id. Moves the
- * @ret_matches containers that match to the front. 0 if exactly one matches, otherwise FIND_E_UNKNOWN or
- * FIND_E_AMBIGUOUS.
- */
-int find_match(struct find_candidate *containers, size_t n, const char *name, size_t *ret_matches);
-
-/* Chooses, in the same way, by [NAMESPACE/]POD[/CONTAINER]. 0 if all that match are of one pod. */
-int find_match_pod(struct find_candidate *containers, size_t n, const char *name, size_t *ret_matches);
 
 #endif

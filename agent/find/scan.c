@@ -160,16 +160,23 @@ static bool readmit_changed(const struct visit *visit, struct find_entry *entry,
         return true;
 }
 
-static void apply_new_rules(const struct visit *visit, struct find_entry *entry)
+/* Identifies a reported process again, and reports its names; or readmits it if the decision about it has changed. */
+static void identify_again(const struct visit *visit, struct find_entry *entry)
 {
         struct find_process process;
 
-        if (!find_entry_is_reported(entry) || entry->rules == visit->find->rules_generation)
-                return;
-        if (find_identify(visit->find, entry->pid, &process))
+        if (find_identify(visit->find, entry->pid, &process) || process.start_time != entry->start_time)
                 return;
         entry->rules = visit->find->rules_generation;
-        readmit_changed(visit, entry, &process);
+        find_entry_note_names(visit->find, entry, &process, visit->now);
+        if (!readmit_changed(visit, entry, &process) && visit->events->named)
+                visit->events->named(visit->events->ctx, &process);
+}
+
+static void apply_new_rules(const struct visit *visit, struct find_entry *entry)
+{
+        if (find_entry_is_reported(entry) && entry->rules != visit->find->rules_generation)
+                identify_again(visit, entry);
 }
 
 /*
@@ -187,19 +194,12 @@ static bool is_asked_in_vain(const struct find *find, const struct find_entry *e
 /* Asks again for names that were not known when the process was reported. */
 static void complete_names(const struct visit *visit, struct find_entry *entry)
 {
-        struct find_process process;
-
         if (!find_entry_is_reported(entry) || !entry->name_at || visit->now < entry->name_at || !visit->events->named)
                 return;
-        if (is_asked_in_vain(visit->find, entry)) {
+        if (is_asked_in_vain(visit->find, entry))
                 find_entry_set_name_at(entry, true, visit->now);
-                return;
-        }
-        if (find_identify(visit->find, entry->pid, &process) || process.start_time != entry->start_time)
-                return;
-        find_entry_note_names(visit->find, entry, &process, visit->now);
-        if (!readmit_changed(visit, entry, &process))
-                visit->events->named(visit->events->ctx, &process);
+        else
+                identify_again(visit, entry);
 }
 
 static void look_at_entry(const struct visit *visit, struct find_entry *entry, const struct nsutil_stat *stat)

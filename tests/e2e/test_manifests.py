@@ -25,7 +25,7 @@ EVERYTHING = {
               "wallRate": 19, "window": "30s", "select": ["namespace=shop"], "drop": ["container=istio*"],
               "labels": {"k8s.cluster.name": "blue"}, "headers": {"X-Scope-OrgID": "team-a"},
               "tokenSecret": {"name": "podflame-token"}, "podAnnotations": {"a/b": "c"},
-              "kubelet": {"enabled": True}},
+              "kubelet": {"enabled": True}, "sendLabels": ["app", "app.kubernetes.io/*"]},
     "image": {"tag": "9.9", "pullSecrets": [{"name": "registry"}]},
     "collector": {"persistence": {"enabled": True, "storageClass": "fast"}},
 }
@@ -254,6 +254,11 @@ def test_schema_refuses(case):
 def test_helm_refuses_with_the_reason(case, tmp_path):
     values, named = WRONG[case]
     assert named in helm("--values", values_file(tmp_path, values), fails=True)
+
+
+def test_helm_refuses_labels_that_nobody_tells():
+    assert "sendLabels needs agent.kubelet.enabled" in helm("--set", "agent.sendLabels={app}", fails=True)
+    assert "--send-label=app" in helm("--set", "agent.sendLabels={app}", "--set", "agent.kubelet.enabled=true")
 
 
 def test_helm_refuses_rules_that_contradict_each_other():

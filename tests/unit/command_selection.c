@@ -58,10 +58,11 @@ Test(command_selection, files)
                 { "select pod=a", NULL },
                 { "  drop\t pod=a  \r\nselect namespace=b,pod=c\n# drop x\n", NULL },
                 { "drop cmdline=ends with a blank\\ \n", NULL },
-                { "selectpod=a\n", "line 1: 'selectpod=a' is neither" },
-                { "select\n", "line 1: 'select' is neither" },
+                { "selectpod=a\n", "line 1: 'selectpod=a' is none of" },
+                { "select\n", "line 1: 'select' is none of" },
                 { "\n\nSELECT pod=a\n", "line 3: " },
                 { "drop pod=a\ndrop pods=a\n", "line 2: 'pods=a': at character 1" },
+                { "send-label a,b\n", "line 1: 'a,b': at character 2" },
                 { "drop pod=[a", "line 1: 'pod=[a': at character 5" },
                 { "\x1b[31m", "line 1: '" },
         };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/find/choose/choose.h"
 #include "agent/find/internal.h"
 #include "tests/unit/support/suite.h"
 

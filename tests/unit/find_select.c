@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/find/choose/choose.h"
 #include "agent/find/internal.h"
 #include "tests/unit/support/suite.h"
 
@@ -31,10 +32,10 @@ static const struct find_process of_host = { .pid = 78, .exe = "/usr/bin/python3
 
 static enum find_action action_of(char sign)
 {
-        return sign == '+' ? FIND_SELECT : sign == '*' ? FIND_NATIVE : FIND_DROP;
+        return sign == '+' ? FIND_SELECT : sign == '*' ? FIND_NATIVE : sign == '@' ? FIND_SEND_LABEL : FIND_DROP;
 }
 
-/* Rules are given as "+RULE" to select, "-RULE" to drop, and "*RULE" for native stacks. */
+/* Rules: "+RULE" to select, "-RULE" to drop, "*RULE" for native stacks, "@GLOB" to send labels. */
 static struct find_rules *rules_of(const char *const *texts)
 {
         char error[FIND_RULE_ERROR_SIZE] = "";
@@ -176,6 +177,99 @@ Test(find_select, without_rules_everything)
         cr_expect(process.selected);
         cr_expect_str_eq(process.rule, "");
         find_rules_free(NULL);
+}
+
+/* "KEY=VALUE;" of each attribute that the rules make of @labels. */
+static const char *list_attributes(const struct find_process *process, const char *labels, const char *const *texts)
+{
+        static char text[2 * FIND_RESOURCE_SIZE];
+        struct find_rules *rules = rules_of(texts);
+        struct find_process copy = *process;
+        const char *key, *value = NULL;
+        size_t at = 0;
+
+        find_rules_add_labels(rules, labels, &copy);
+        find_rules_free(rules);
+        text[0] = '\0';
+        while (find_resource_next(&copy, &key, &value))
+                at += (size_t)snprintf(text + at, sizeof(text) - at, "%s=%s;", key, value);
+        return text;
+}
+
+Test(find_select, labels_that_are_sent)
+{
+        static const char labels[] = "app=web\0app.kubernetes.io/version=1=2\0empty=\0tier=front\0";
+        static const struct {
+                const char *rules[3], *attributes;
+        } cases[] = {
+                { { NULL }, "" },
+                { { "+label=app=web" }, "" },
+                { { "@app" }, "k8s.pod.label.app=web;" },
+                { { "@app*" }, "k8s.pod.label.app=web;k8s.pod.label.app.kubernetes.io/version=1=2;" },
+                { { "@tier", "@app" }, "k8s.pod.label.app=web;k8s.pod.label.tier=front;" },
+                { { "@ap?", "@app" }, "k8s.pod.label.app=web;" },
+                { { "@[et]*" }, "k8s.pod.label.tier=front;" }, /* an empty value is no attribute */
+                { { "@App" }, "" },
+                { { "@app=web" }, "" },
+        };
+        struct find_process process = { .service = "x" };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+                cr_expect_str_eq(list_attributes(&web, labels, cases[i].rules), cases[i].attributes, "case %zu", i);
+        cr_expect_str_eq(list_attributes(&process, labels, cases[2].rules), "container.label.app=web;");
+        cr_expect_str_eq(list_attributes(&process, "", cases[3].rules), "");
+        find_rules_add_labels(NULL, labels, &process);
+        cr_expect_str_eq(process.resource, "");
+}
+
+/* What a process claims does not take the place of its pod's labels. */
+Test(find_select, labels_come_before_claims)
+{
+        char labels[FIND_LABELS_SIZE] = "a=1", claims[] = "a=claimed,b=2", error[FIND_RULE_ERROR_SIZE];
+        struct find_process process = { .pod = "web-0" };
+        struct find_rules *rules;
+        const char *key, *value = NULL;
+
+        memset(labels + strlen("a=1") + 1, 'v', 2000); /* too long for an attribute */
+        labels[10] = '=';
+        cr_assert_eq(find_rules_new(&rules), 0);
+        cr_assert_eq(find_rules_add(rules, FIND_SEND_LABEL, "*", error), 0);
+        find_rules_add_labels(rules, labels, &process);
+        find_resource_parse(claims, strlen(claims), &process);
+        cr_assert(find_resource_next(&process, &key, &value));
+        cr_expect_str_eq(key, "k8s.pod.label.a");
+        cr_expect_str_eq(value, "1");
+        cr_assert(find_resource_next(&process, &key, &value));
+        cr_expect_str_eq(key, "a");
+        cr_expect_str_eq(value, "claimed");
+        cr_assert(find_resource_next(&process, &key, &value));
+        cr_expect_str_eq(key, "b");
+        cr_expect_not(find_resource_next(&process, &key, &value));
+        find_rules_free(rules);
+}
+
+Test(find_select, what_is_no_name_of_a_label)
+{
+        static const struct {
+                const char *glob, *message;
+        } cases[] = {
+                { "", "at character 1, a label's name is expected" },
+                { "a,b", "at character 2, no label's name has a ','" },
+                { "[a", "at character 1, this '[' has no ']'" },
+                { "a\\", "nothing follows the '\\'" },
+        };
+        struct find_rules *rules;
+        char error[FIND_RULE_ERROR_SIZE];
+
+        cr_assert_eq(find_rules_new(&rules), 0);
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                cr_expect_eq(find_rules_add(rules, FIND_SEND_LABEL, cases[i].glob, error), FIND_E_RULE);
+                cr_expect_not_null(strstr(error, cases[i].message), "%s", error);
+        }
+        cr_expect_not(find_rules_want_labels(rules));
+        cr_assert_eq(find_rules_add(rules, FIND_SEND_LABEL, "app*", error), 0);
+        cr_expect(find_rules_want_labels(rules));
+        find_rules_free(rules);
 }
 
 Test(find_select, what_is_no_rule)

@@ -74,7 +74,6 @@ Test(find_service, hostile_arguments)
 static void parse(const char *text, struct find_process *ret)
 {
         *ret = (struct find_process){ 0 };
-        memset(ret->resource, 'x', sizeof(ret->resource));
         find_resource_parse(guard_copy(text, strlen(text)), strlen(text), ret);
 }
 

@@ -27,6 +27,12 @@ static const struct option_spec specs[] = {
           .argument = "RULE",
           .help = "with --native: only for what matches this or another such rule; all others have stacks of Python "
                   "alone" },
+        { .name = "send-label",
+          .kind = OPTION_LIST,
+          .field = offsetof(struct agent_config, selection.rules),
+          .argument = "GLOB",
+          .help = "send labels of pods, and of containers without one, whose names match: k8s.pod.label.NAME,\n"
+                  "container.label.NAME" },
         FINDING_OPTIONS(struct agent_config, finding),
         VITALS_OPTIONS(struct agent_config, vitals),
         LOG_OPTIONS(struct agent_config, log),

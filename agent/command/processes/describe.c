@@ -62,8 +62,8 @@ bool describe_is_own(const char *key)
         return false;
 }
 
-/* Sets what the process claims about itself, beyond its name. find leaves out what podflame knows better. */
-static int set_claimed_attributes(struct profile *profile, const struct find_process *process)
+/* Sets labels, and what the process claims about itself beyond its name. find leaves out what podflame knows better. */
+static int set_further_attributes(struct profile *profile, const struct find_process *process)
 {
         const char *key, *value = NULL;
         int r = 0;
@@ -103,7 +103,7 @@ int describe_group(struct profile *profile, const struct find_process *process)
                         r = profile_set_attribute(profile, keys[i], values[i]);
         if (r == 0 && process->workload_kind != FIND_NO_WORKLOAD)
                 r = profile_set_attribute(profile, workload_keys[process->workload_kind], process->workload);
-        return r < 0 ? r : set_claimed_attributes(profile, process);
+        return r < 0 ? r : set_further_attributes(profile, process);
 }
 
 int describe_process(struct profile *profile, const struct find_process *process)

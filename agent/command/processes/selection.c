@@ -25,7 +25,8 @@ static const struct {
         enum find_action action;
 } actions[] = { { "select", "select", FIND_SELECT },
                 { "drop", "drop", FIND_DROP },
-                { "native", "native-for", FIND_NATIVE } };
+                { "native", "native-for", FIND_NATIVE },
+                { "send-label", "send-label", FIND_SEND_LABEL } };
 
 static bool is_blank(char c)
 {
@@ -68,8 +69,8 @@ static int add_rule_line(struct find_rules *rules, char *line, char why[static F
                 if (rule)
                         return find_rules_add(rules, actions[i].action, rule, why);
         }
-        snprintf(why, FIND_RULE_ERROR_SIZE, "'%.200s' is neither `select RULE`, nor `drop RULE`, nor `native RULE`",
-                 line);
+        snprintf(why, FIND_RULE_ERROR_SIZE,
+                 "'%.200s' is none of `select RULE`, `drop RULE`, `native RULE` and `send-label GLOB`", line);
         return FIND_E_RULE;
 }
 

@@ -9,7 +9,7 @@
 #include "agent/find/find.h"
 
 struct selection_options {
-        struct option_list rules; /* --select, --drop and --native-for, in their order */
+        struct option_list rules; /* --select, --drop, --native-for and --send-label, in their order */
         const char *file;         /* --rules; NULL: none */
         double min_age;           /* seconds */
 };
@@ -31,7 +31,8 @@ struct selection_options {
                   .kind = OPTION_TEXT,                                                                              \
                   .field = offsetof(type, member.file),                                                             \
                   .argument = "FILE",                                                                               \
-                  .help = "lines of `select RULE`, `drop RULE`, `native RULE`, before those of the command line" }, \
+                  .help = "lines of `select RULE`, `drop RULE`, `native RULE`, `send-label GLOB`, before those of " \
+                          "the command line" },                                                                     \
         {                                                                                                           \
                 .name = "min-age", .kind = OPTION_SECONDS, .field = offsetof(type, member.min_age),                 \
                 .argument = "TIME", .help = "leave processes alone until they are this old (0)", .min = 0,          \

@@ -6,6 +6,7 @@
  * In a pod's name with one slash either side may be the pod: NAMESPACE/POD or POD/CONTAINER. Both are tried. If that
  * finds two pods, the name is ambiguous.
  */
+#include "agent/find/choose/choose.h"
 #include "agent/find/internal.h"
 
 #include <stdio.h>

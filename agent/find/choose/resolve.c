@@ -3,6 +3,7 @@
  * From a container's name, as a user gives it, to its processes. Only containers that have a process now are
  * considered. The runtimes' files may name others, which cannot be profiled.
  */
+#include "agent/find/choose/choose.h"
 #include "agent/find/internal.h"
 
 #include <errno.h>

@@ -3,6 +3,7 @@
  * Rules that decide which processes are profiled. They use what the kernel and the runtimes say about a process, before
  * its memory is read.
  */
+#include "agent/find/choose/choose.h"
 #include "agent/find/internal.h"
 
 #include <errno.h>
@@ -62,8 +63,8 @@ struct term {
 
 struct rule {
         enum find_action action;
-        char text[FIND_RULE_SIZE]; /* "select …", "drop …" or "native …" */
-        struct term terms[MAX_TERMS];
+        char text[FIND_RULE_SIZE];    /* "select …", "drop …", "native …" or "send-label …" */
+        struct term terms[MAX_TERMS]; /* a rule that sends labels has one, without a key */
         unsigned n;
 };
 
@@ -189,7 +190,26 @@ static int parse_rule(struct parse *parse, struct rule *rule)
         return r;
 }
 
-static const char *const action_words[] = { [FIND_DROP] = "drop", [FIND_SELECT] = "select", [FIND_NATIVE] = "native" };
+/* Reads a rule that is only a glob. */
+static int parse_name(struct parse *parse, struct rule *rule)
+{
+        int r = *parse->at ? parse_glob(parse, &rule->terms[rule->n++])
+                           : report_rule_error(parse, "a label's name is expected, or a glob");
+
+        if (!r && *parse->at)
+                return report_rule_error(parse, "no label's name has a ','");
+        return r;
+}
+
+static const struct action {
+        const char *word;
+        int (*parse)(struct parse *parse, struct rule *rule);
+} actions[] = {
+        [FIND_DROP] = { "drop", parse_rule },
+        [FIND_SELECT] = { "select", parse_rule },
+        [FIND_NATIVE] = { "native", parse_rule },
+        [FIND_SEND_LABEL] = { "send-label", parse_name },
+};
 
 int find_rules_add(struct find_rules *rules, enum find_action action, const char *text,
                    char error[static FIND_RULE_ERROR_SIZE])
@@ -202,17 +222,17 @@ int find_rules_add(struct find_rules *rules, enum find_action action, const char
         rules->all = all;
         struct rule *rule = &all[rules->n];
         *rule = (struct rule){ .action = action };
-        if (snprintf(rule->text, sizeof(rule->text), "%s %s", action_words[action], text) >= (int)sizeof(rule->text))
+        if (snprintf(rule->text, sizeof(rule->text), "%s %s", actions[action].word, text) >= (int)sizeof(rule->text))
                 return report_rule_error(&parse, "a rule has %d characters at most",
                                          FIND_RULE_SIZE - (int)sizeof("select "));
-        int r = parse_rule(&parse, rule);
+        int r = actions[action].parse(&parse, rule);
         if (r)
                 return r;
         rules->n++;
         rules->some_select |= action == FIND_SELECT;
         rules->some_native |= action == FIND_NATIVE;
         for (unsigned i = 0; i < rule->n; i++)
-                rules->some_label |= rule->terms[i].key->values[0] == LABELS;
+                rules->some_label |= !rule->terms[i].key || rule->terms[i].key->values[0] == LABELS;
         return 0;
 }
 
@@ -250,6 +270,43 @@ bool find_rules_want_labels(const struct find_rules *rules)
         return rules && rules->some_label;
 }
 
+static bool sends_label(const struct find_rules *rules, const char *name)
+{
+        for (size_t i = 0; i < rules->n; i++)
+                if (rules->all[i].action == FIND_SEND_LABEL && fnmatch(rules->all[i].terms[0].glob, name, 0) == 0)
+                        return true;
+        return false;
+}
+
+void find_rules_add_labels(const struct find_rules *rules, const char *labels, struct find_process *process)
+{
+        char name[2 * FIND_NAME_SIZE];
+
+        for (; rules && rules->some_label && *labels; labels += strlen(labels) + 1) {
+                size_t len = strcspn(labels, "=");
+
+                if (!labels[len] || len >= sizeof(name))
+                        continue;
+                memcpy(name, labels, len);
+                name[len] = '\0';
+                if (sends_label(rules, name))
+                        find_resource_add_label(process, name, labels + len + 1);
+        }
+}
+
+/* Whether a rule says nothing of this process, or nothing new. */
+static bool is_idle_rule(const struct rule *rule, const struct find_process *process)
+{
+        switch (rule->action) {
+        case FIND_SEND_LABEL:
+                return true;
+        case FIND_NATIVE:
+                return !process->python_only;
+        default:
+                return process->rule[0] != '\0';
+        }
+}
+
 void find_rules_apply(const struct find_rules *rules, const struct find_facts *facts, struct find_process *process)
 {
         char pid[16];
@@ -277,8 +334,7 @@ void find_rules_apply(const struct find_rules *rules, const struct find_facts *f
         for (size_t i = rules ? rules->n : 0; i-- > 0;) {
                 const struct rule *rule = &rules->all[i];
 
-                if ((rule->action == FIND_NATIVE ? !process->python_only : process->rule[0] != '\0') ||
-                    !rule_matches(rule, values))
+                if (is_idle_rule(rule, process) || !rule_matches(rule, values))
                         continue;
                 if (rule->action == FIND_NATIVE) {
                         process->python_only = false;

@@ -3,6 +3,7 @@
  * The identity of a process. Only two variables of its environment are used: by these its owner says which name it has.
  * Only the kernel and the runtimes say where it runs.
  */
+#include "agent/find/choose/choose.h"
 #include "agent/find/internal.h"
 
 #include <limits.h>
@@ -162,6 +163,8 @@ int find_identify(struct find *find, pid_t pid, struct find_process *ret)
         set_cmdline(&process);
         set_cgroup(&process, cgroup);
         set_container(find, &process, cgroup, &names);
+        find_rules_add_labels(find->rules, names.labels,
+                              &process); /* before what it claims, or that may take the room */
         set_service(&process, stat.comm);
         find_rules_apply(find->rules, &facts, &process);
         /* If the process is still there, all that was read belongs to one and the same process. */

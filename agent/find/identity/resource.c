@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OTEL_RESOURCE_ATTRIBUTES, "KEY=VALUE,KEY=VALUE" with percent-encoded values: a process's own description of itself.
- * It may name its service and add to its description. It may never say where it runs: the kernel says that, and a
+ * Attributes of a process that podflame has no field for: labels of its pod or container, and what it says of itself in
+ * OTEL_RESOURCE_ATTRIBUTES, "KEY=VALUE,KEY=VALUE" with percent-encoded values. It may name its service and add to its description. It may never say where it runs: the kernel says that, and a
  * process must not impersonate another one.
  */
 #include "agent/find/internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_ATTRIBUTES 16
@@ -80,24 +81,42 @@ static bool has_attribute(const struct find_process *process, const char *wanted
         return false;
 }
 
-/* Appends "KEY NUL VALUE NUL". One more NUL follows the last attribute. Returns the new length. */
-static size_t append_attribute(struct find_process *process, size_t at, const char *key, size_t len, const char *value)
+/* Where the next attribute is to stand. */
+static size_t get_end(const struct find_process *process)
 {
-        size_t value_len = strlen(value);
+        const char *key, *value = NULL, *end = process->resource;
+
+        while (find_resource_next(process, &key, &value))
+                end = value + strlen(value) + 1;
+        return (size_t)(end - process->resource);
+}
+
+/* Appends "KEY NUL VALUE NUL". One more NUL follows the last attribute. */
+static void append_attribute(struct find_process *process, const char *key, size_t len, const char *value)
+{
+        size_t value_len = strlen(value), at = get_end(process);
 
         if (at + len + value_len + 3 > sizeof(process->resource) || !value_len || has_attribute(process, key, len))
-                return at;
+                return;
         memcpy(process->resource + at, key, len);
         memcpy(process->resource + at + len + 1, value, value_len + 1);
-        return at + len + value_len + 2;
+}
+
+/* The names are those of OpenTelemetry's semantic conventions for resources (k8s.md and container.md). */
+void find_resource_add_label(struct find_process *process, const char *name, const char *value)
+{
+        char key[FIND_RESOURCE_SIZE];
+        const char *prefix = process->pod[0] || process->pod_uid[0] ? "k8s.pod.label." : "container.label.";
+        int len = snprintf(key, sizeof(key), "%s%s", prefix, name);
+
+        if ((size_t)len < sizeof(key))
+                append_attribute(process, key, (size_t)len, value);
 }
 
 void find_resource_parse(const char *text, size_t len, struct find_process *process)
 {
         const char *end = text + len, *stop;
-        size_t at = 0;
 
-        memset(process->resource, 0, sizeof(process->resource));
         for (unsigned n = 0; text < end && n < MAX_ATTRIBUTES; text = stop + 1, n++) {
                 char decoded[MAX_VALUE], value[MAX_VALUE];
 
@@ -114,7 +133,7 @@ void find_resource_parse(const char *text, size_t len, struct find_process *proc
                 if (key_len == strlen("service.name") && !memcmp(key, "service.name", key_len))
                         find_names_set(process->service, sizeof(process->service), value, strlen(value));
                 else if (is_key(key, key_len) && !is_reserved(key, key_len))
-                        at = append_attribute(process, at, key, key_len, value);
+                        append_attribute(process, key, key_len, value);
         }
 }
 

@@ -4,6 +4,7 @@
  * kind of file is one source. Answers are remembered for some seconds: containers can be renamed, but often many
  * processes of a container appear together.
  */
+#include "agent/find/choose/choose.h"
 #include "agent/find/internal.h"
 
 #include <errno.h>

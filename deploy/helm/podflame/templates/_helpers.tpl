@@ -42,12 +42,15 @@ labels:
         path: token
 {{- end }}
 
-{{- /* What a schema cannot say: rules that take back each other. */ -}}
+{{- /* What a schema cannot say: rules that take back each other, and labels that nobody tells. */ -}}
 {{- define "podflame.checkRules" -}}
 {{- range .Values.agent.select }}
 {{- if has . $.Values.agent.drop }}
 {{- fail (printf "agent.select and agent.drop both have the rule '%s': only one of them can be meant" .) }}
 {{- end }}
+{{- end }}
+{{- if and .Values.agent.sendLabels (not .Values.agent.kubelet.enabled) }}
+{{- fail "agent.sendLabels needs agent.kubelet.enabled: only the kubelet tells labels of pods" }}
 {{- end }}
 {{- end }}
 
