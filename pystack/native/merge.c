@@ -134,6 +134,13 @@ static bool merge_frames(const struct unwound *native, struct native_stack *stac
         return ok;
 }
 
+static enum pystack_unmerged tell_why(const struct unwound *native, const struct native_stack *stack)
+{
+        if (native->reason != PYSTACK_MERGED)
+                return native->reason;
+        return stack->searched == NATIVE_SEARCH_MAX ? PYSTACK_UNMERGED_COSTLY : PYSTACK_UNMERGED_DISAGREES;
+}
+
 void merge_stacks(const struct unwound *native, struct native_stack *stack, const struct merge_python *python,
                   const struct images *images, struct pystack_mixed_frame *ret_frames, struct pystack_mixed *ret)
 {
@@ -142,5 +149,5 @@ void merge_stacks(const struct unwound *native, struct native_stack *stack, cons
                            : merge_frames(native, stack, python, images, ret_frames, ret))
                 return;
         ret->n = 0;
-        ret->reason = native->reason != PYSTACK_MERGED ? native->reason : PYSTACK_UNMERGED_DISAGREES;
+        ret->reason = tell_why(native, stack);
 }

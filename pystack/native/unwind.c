@@ -194,8 +194,13 @@ bool unwind_has_word(struct native_stack *stack, uint64_t begin, uint64_t end, u
 {
         uint64_t word;
 
-        for (uint64_t at = (begin + 7) & ~(uint64_t)7; at + sizeof word <= end && load_word(stack, at, &word); at += 8)
+        for (uint64_t at = (begin + 7) & ~(uint64_t)7; at + sizeof word <= end && load_word(stack, at, &word);
+             at += 8) {
+                if (stack->searched == NATIVE_SEARCH_MAX)
+                        return false;
+                stack->searched++;
                 if (word == value)
                         return true;
+        }
         return false;
 }

@@ -9,6 +9,12 @@
 /* Bytes of a C stack that are read at most. 1000 nested calls of Python through C take half of it. */
 #define NATIVE_STACK_MAX ((size_t)1 << 20)
 
+/*
+ * Words of one stack that unwind_has_word() looks at. Frames that do not overlap are looked at twice. A signal may have a
+ * stack of its own, so a forged table can make frames overlap.
+ */
+#define NATIVE_SEARCH_MAX (2 * NATIVE_STACK_MAX / sizeof(uint64_t))
+
 struct native_frame {
         uint64_t pc; /* of a caller: within its call */
         struct elfsym_registers registers;
@@ -26,7 +32,8 @@ struct native_stack {
         size_t len;
         uint8_t *more; /* the next @more_len of it, read afterwards; owned: NATIVE_STACK_MAX, or NULL */
         size_t more_len;
-        bool ended; /* what follows cannot be read */
+        bool ended;      /* what follows cannot be read */
+        size_t searched; /* words that unwind_has_word() has looked at */
 };
 
 struct unwound {
@@ -36,7 +43,7 @@ struct unwound {
         uint64_t top;                 /* where the outermost frame ends: sp of its caller; its own sp if it has none */
 };
 
-/* Whether one of the 8-byte words from @begin up to @end of the stack is @value. */
+/* Whether one of the 8-byte words from @begin up to @end of the stack is @value. False after NATIVE_SEARCH_MAX words. */
 bool unwind_has_word(struct native_stack *stack, uint64_t begin, uint64_t end, uint64_t value);
 
 /* Follows the frames from @registers on. @ret has room for PYSTACK_NATIVE_MAX frames. */

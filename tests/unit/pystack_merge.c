@@ -136,6 +136,32 @@ Test(pystack_merge, the_stack_ends_where_another_thread_state_runs)
         cr_expect(s->mixed.truncated);
 }
 
+/*
+ * Signals may have stacks of their own, so forged tables can lead to and fro. Each loop then seems to span the whole stack,
+ * and has its frame's address at the far end.
+ */
+Test(pystack_merge, frames_that_overlap_cost_no_more)
+{
+        static uint64_t words[NATIVE_STACK_MAX / 8];
+        struct scene *s = make_scene("LcLcLcLcLcLcLcLc");
+
+        words[NATIVE_STACK_MAX / 8 - 1] = 77;
+        s->stack.bytes = (const uint8_t *)words;
+        s->stack.len = NATIVE_STACK_MAX;
+        for (size_t i = 0; i < s->unwound.n; i++)
+                s->code[i].registers.sp = s->stack.begin + (i % 2 ? NATIVE_STACK_MAX : 0);
+        for (size_t i = 0; i < s->unwound.n / 2; i++)
+                s->python[s->side.n++].addr = 77;
+        cr_expect_str_eq(merge(s), "");
+        cr_expect_eq(s->mixed.reason, PYSTACK_UNMERGED_COSTLY);
+        cr_expect_leq(s->stack.searched, NATIVE_SEARCH_MAX);
+        /* One that spans all of it is merged. */
+        s->unwound.n = s->side.n = 1;
+        s->unwound.top = s->stack.begin + NATIVE_STACK_MAX;
+        s->stack.searched = 0;
+        cr_expect_str_eq(merge(s), "1");
+}
+
 Test(pystack_merge, a_thread_without_python_is_all_code)
 {
         cr_expect_str_eq(merge(make_scene("cccc")), "cccc");
