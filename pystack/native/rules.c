@@ -113,7 +113,8 @@ static void learn_unwind(const struct elfsym_memory *memory, const struct elfsym
 {
         int e = elfsym_unwind_find(memory, frames, pc, &ret->unwind);
 
-        if (e == ELFSYM_E_NOT_FOUND && !in_call && frames->entries > 0)
+        ret->looked_ahead = e == ELFSYM_E_NOT_FOUND && !in_call && frames->entries > 0;
+        if (ret->looked_ahead)
                 ret->ahead = (e = elfsym_unwind_ahead(memory, frames, pc, &ret->unwind)) == 0;
         ret->known = e == 0;
 }
@@ -150,8 +151,9 @@ int rules_get(struct rules *rules, const struct pystack *py, const struct images
         if (!slot->pc) {
                 if (*budget == 0)
                         return PYSTACK_E_COSTLY;
-                --*budget;
                 int e = make_rule(py, images, pc, in_call, &rule);
+                unsigned cost = e == 0 && rule.looked_ahead ? NATIVE_RULES_AHEAD : 1;
+                *budget -= cost < *budget ? cost : *budget;
                 if (e != 0)
                         return e;
                 *slot = rule;

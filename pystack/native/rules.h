@@ -12,8 +12,12 @@
 /* Rules of a process. Each takes 128 bytes. When they are full, all are forgotten. A power of two. */
 #define NATIVE_RULES_MAX 16384
 
-/* Rules that are made for one sample. Making one takes some 10 us. */
+/*
+ * Rules that are made for one sample. Making one takes some 10 us. One for which code that is still to run is looked at
+ * takes up to 0.5 ms, and counts for so many.
+ */
 #define NATIVE_RULES_NEW 64
+#define NATIVE_RULES_AHEAD 30
 
 struct rule {
         uint64_t pc; /* 0: a free slot */
@@ -21,9 +25,10 @@ struct rule {
         uint32_t image;
         bool known; /* @unwind is set; else only the frame pointer can lead on, where @by_pointer says so */
         bool by_pointer;
-        bool ahead;      /* @unwind is by the code that is to run: the caller must have made a call */
-        bool calls;      /* @pc lies in a call */
-        bool calls_loop; /* and that is one of the evaluation loop */
+        bool looked_ahead; /* the code that is to run was looked at */
+        bool ahead;        /* and @unwind is by that code: the caller must have made a call */
+        bool calls;        /* @pc lies in a call */
+        bool calls_loop;   /* and that is one of the evaluation loop */
 };
 
 struct rules {
