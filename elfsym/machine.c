@@ -56,6 +56,11 @@ const struct elfsym_machine *const elfsym_machine = &machines[1];
 const struct elfsym_machine *const elfsym_machine = &machines[0];
 #endif
 
+uint64_t elfsym_unwind_address(uint64_t word)
+{
+        return word & elfsym_machine->address_mask;
+}
+
 uint8_t elfsym_base_of(uint64_t number)
 {
         for (uint8_t i = 0; i < ELFSYM_GENERAL_MAX; i++)

@@ -161,7 +161,7 @@ int elfsym_unwind_step(const struct elfsym_unwind *unwind, elfsym_load_fn load, 
         }
         if (r != 0)
                 return r;
-        caller.pc &= elfsym_machine->address_mask;
+        caller.pc = elfsym_unwind_address(caller.pc);
         if (caller.pc == 0) /* some ends of threads are marked so */
                 return ELFSYM_E_END;
         caller.sp = s.bases[ELFSYM_BASE_CFA];

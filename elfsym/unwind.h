@@ -130,10 +130,13 @@ int elfsym_unwind_function(const struct elfsym_memory *memory, const struct elfs
 /*
  * A rule for the innermost frame, where the table says nothing about @pc: by the code that is still to run, up to a
  * return. Only x86-64, and functions that can return without a call. The caller's address is to lie behind a call: whoever
- * uses the rule looks at that. ELFSYM_E_NOT_FOUND. Costs up to 16 calls of @memory's read, and 0.2 ms.
+ * uses the rule looks at that. ELFSYM_E_NOT_FOUND. Costs up to 16 calls of @memory's read, and 0.5 ms.
  */
 int elfsym_unwind_ahead(const struct elfsym_memory *memory, const struct elfsym_frames *frames, uint64_t pc,
                         struct elfsym_unwind *ret);
+
+/* The address in a word that may be a return address: on aarch64 its upper bits may be a signature (PAC). */
+uint64_t elfsym_unwind_address(uint64_t word);
 
 /* Reads the 8 bytes at @addr of the stack. */
 typedef bool (*elfsym_load_fn)(void *ctx, uint64_t addr, uint64_t *ret);

@@ -73,17 +73,21 @@ static bool load_word(void *ctx, uint64_t addr, uint64_t *ret)
 struct budget {
         unsigned rules, words, codes;
 };
-static const struct budget full_budget = { .rules = NATIVE_RULES_NEW, .words = 4096, .codes = 64 };
+#define WORDS_MAX 4096
+#define CODES_MAX 64
+static const struct budget full_budget = { .rules = NATIVE_RULES_NEW, .words = WORDS_MAX, .codes = CODES_MAX };
 
 static bool may_be_return_address(const struct images *images, const struct pystack *py, uint64_t word,
                                   struct budget *budget)
 {
-        if (!images_find(images, word - 1))
+        uint64_t address = elfsym_unwind_address(word);
+
+        if (!images_find(images, address - 1))
                 return false;
         if (budget->codes == 0)
                 return true;
         budget->codes--;
-        return rules_is_after_call(py, word);
+        return rules_is_after_call(py, address);
 }
 
 /* Whether the link register of the innermost frame may have another return address than the record. */
@@ -94,7 +98,8 @@ static bool has_link_of_its_own(const struct images *images, struct native_stack
         uint64_t link = at->general[ELFSYM_X30], stored;
 
         return at->known >> ELFSYM_X30 & 1 &&
-               !(load_word(stack, at->general[ELFSYM_FRAME_POINTER] + sizeof stored, &stored) && stored == link) &&
+               !(load_word(stack, at->general[ELFSYM_FRAME_POINTER] + sizeof stored, &stored) &&
+                 elfsym_unwind_address(stored) == elfsym_unwind_address(link)) &&
                may_be_return_address(images, stack->py, link, budget);
 #else
         (void)images, (void)stack, (void)at, (void)budget;

@@ -251,6 +251,9 @@ static size_t count_frames_by_pointer(uint64_t record, uint64_t link, enum pysta
         return n;
 }
 
+/* What code that is compiled for pointer authentication puts above the bits of an address, of which there are 48. */
+#define SIGNATURE (UINT64_C(0x55) << 48)
+
 /* Code that keeps no frame pointer has its caller's. Where that may be, what follows is not told. */
 Test(pystack_native, a_record_that_may_be_a_callers_is_not_followed)
 {
@@ -265,6 +268,9 @@ Test(pystack_native, a_record_that_may_be_a_callers_is_not_followed)
 #if defined __aarch64__
                 { 0, STACK + 32, AFTER_CALL, 1 },
                 { 0, STACK + 32, RETURN, 2 },
+                { AFTER_CALL | SIGNATURE, STACK + 32, 0, 1 },
+                { 0, STACK + 32, AFTER_CALL | SIGNATURE, 1 },
+                { 0, STACK + 32, RETURN | SIGNATURE, 2 },
 #endif
         };
 
@@ -332,5 +338,30 @@ Test(pystack_native, without_a_table_a_caller_must_have_called)
 
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
                 cr_expect_eq(count_frames_after(cases[i].bytes, cases[i].len), cases[i].frames, "case %zu", i);
+}
+
+/* To look at the code that is to run takes long, so few such looks are had for one stack. */
+Test(pystack_native, looks_ahead_are_few)
+{
+        static const uint8_t returns[4096] = { [0 ... 4095] = 0xc3 };
+        static struct image image = { .has_frames = true,
+                                      .frames = { .entries = 1, .text_begin = CODE, .text_end = CODE + 4096 } };
+        struct forged *f = begin(chain_of_records);
+        unsigned budget = NATIVE_RULES_NEW, made = 0;
+        const struct rule *rule;
+
+        f->code = returns;
+        f->images.items[0] = &image;
+        f->images.n = 1;
+        f->range.image = 1;
+        while (rules_get(&f->rules, &f->py, &f->images, CODE + made, false, &budget, &rule) == 0) {
+                cr_expect(rule->ahead);
+                cr_assert_leq(++made, NATIVE_RULES_NEW);
+        }
+        cr_expect_eq(made, 3);
+        budget = NATIVE_RULES_NEW;
+        cr_expect_eq(rules_get(&f->rules, &f->py, &f->images, CODE, false, &budget, &rule), 0);
+        cr_expect_eq(budget, NATIVE_RULES_NEW, "what is known costs nothing");
+        end(f);
 }
 #endif
