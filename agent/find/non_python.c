@@ -30,7 +30,7 @@
 
 #define KNOWN_NS UINT64_C(600000000000)
 
-/* Processes of a program that must have been no Python. */
+/* Looks at processes of a program, all of which must have found no Python. */
 #define PROGRAM_ENOUGH 4
 
 int find_non_python_new(find_file_fn may_be_python, struct find_non_python **ret)

@@ -31,7 +31,7 @@ void find_non_python_free(struct find_non_python *non_python); /* accepts NULL *
 bool find_non_python_has(struct find_non_python *non_python, pid_t pid);
 
 /*
- * Whether @pid runs a program whose processes were all found to be no Python by find_non_python_has(), several times. Takes
+ * Whether @pid runs a program of which find_non_python_has() was asked several times, and found no Python each time. Takes
  * one system call, which asks neither the process nor a file system. It may load an interpreter later all the same.
  */
 bool find_non_python_has_program(struct find_non_python *non_python, pid_t pid);

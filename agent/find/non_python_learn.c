@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A file is looked into when it is met for the second time: what a build makes is often met only once. */
+/* A file is looked into when it is met for the second time, in lines of maps: what a build makes is often met only once. */
 #define LEARN_AT 2
 
 /* Files that are looked into at a time. */

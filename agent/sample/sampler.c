@@ -180,9 +180,11 @@ bool sampler_tells_native(const struct sampler *s, const char **ret_reason)
 {
         bool machine = s->tick == &tick_perf && s->meets_all;
 
-        *ret_reason = !machine       ? "clock events of every CPU (CAP_PERFMON, and engine perf)"
-                      : !s->realtime ? "readers that come before all else on their CPU: SCHED_FIFO (CAP_SYS_NICE)"
-                                     : "readers that can prove that they ran all the time: rseq(2), and x86-64";
+        *ret_reason =
+                !machine ? "clock events of every CPU (CAP_PERFMON, and engine perf)"
+                : !s->realtime
+                        ? "readers that come before all else on their CPU: SCHED_FIFO (CAP_SYS_NICE)"
+                        : "readers that can prove that they ran all the time: rseq(2), which the C library registers";
         return machine && s->realtime && s->holds;
 }
 

@@ -13,7 +13,7 @@
 
 /* A body, not compressed. */
 struct send_body {
-        char *text; /* JSON or protobuf; a zero byte follows. NULL: nothing to send */
+        char *text; /* JSON or protobuf, not a string of C. NULL: nothing to send */
         size_t len;
 };
 

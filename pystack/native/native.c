@@ -243,14 +243,14 @@ void native_merge(struct pystack_thread *t, const struct snapshot *s, const stru
         stack.len = s->stack_len & ~7u;
         unwind_code(py, &stack, &t->native.request->registers, &unwound);
         adapt_length(t, &unwound);
-        if (!has_stayed(t, s, uninterrupted, &stack))
-                return;
         const struct merge_python python = { .frames = py->scratch.raw,
                                              .n = walk->n,
                                              .pieces = layout->frame.owner == LAYOUT_NONE ? NULL : py->scratch.pieces,
                                              .n_pieces = walk->n_pieces };
         merge_stacks(&unwound, &stack, &python, &py->native->images, py->native->mixed, ret);
         py->native->more = stack.more;
+        if (!has_stayed(t, s, uninterrupted, &stack)) /* last, for both may have read on */
+                *ret = make_unmerged(PYSTACK_UNMERGED_MOVED);
 }
 
 void native_root(struct pystack_thread *t, size_t kept, size_t n)

@@ -43,6 +43,7 @@ pid_t child_start(int (*body)(void *ctx), void *ctx)
 
 void child_end(pid_t pid)
 {
+        cr_assert_gt(pid, 0, "the child began"); /* kill(-1) would reach everybody */
         kill(pid, SIGKILL);
         cr_assert_eq(waitpid(pid, NULL, 0), pid);
 }
