@@ -180,14 +180,14 @@ def play(server, template, windows, agents, rounds):
         status, answer = sender.post(server.url, template.headers, body)
         return status, answer, len(body), begun - due - shift, time.time() - due - shift
 
-    before, began, results = used(server.pid)[0], time.time(), []
+    before, results = used(server.pid)[0], []
     with concurrent.futures.ThreadPoolExecutor(SENDERS) as pool:
         futures = []
         for item in requests:
             time.sleep(max(0, item[0] + shift - time.time()))
             futures.append(pool.submit(send, item))
         results = [future.result() for future in futures]
-    took = max(time.time() - began, rounds * WINDOW)
+    took = max(time.time() - start - shift, rounds * WINDOW)
     cpu, memory = used(server.pid)
     return outcome(agents, windows, results, took, cpu - before, memory)
 
@@ -268,7 +268,8 @@ def main():
     parser.add_argument("--agents", type=int, nargs="+", default=STAGES)
     arguments = parser.parse_args()
     rounds = 2 if arguments.quick else 3
-    facts = {"machine": report.machine(), "services": SERVICES, "window": WINDOW, "settings": {}}
+    facts = {"machine": report.machine(), "services": SERVICES, "window": WINDOW, "settings": {},
+             "keeps_up": keeps_up}
     for name, (options, window, n) in list(SETTINGS.items())[:1 if arguments.quick else None]:
         say("recording: " + name)
         recorded = record(options, window, n)
