@@ -54,7 +54,6 @@ MACHINES = {
         Tests("test_native_dump.py"),
         Tests("test_native_shares.py", paranoid=2),  # it is too slow for the coverage that test_native.py asks for
         Tests("test_agent.py", "not page"),
-        Tests("test_greenlets.py"),
         Tests("test_outlived.py"),
     )),
     "amd64": (debian("amd64", ("bookworm",), "apparmor", "libapparmor1", "python3-prometheus-client"), (
