@@ -6,6 +6,7 @@
 #   tests/bench/bench.mk  benchmarks and the soak
 #   deploy/install.mk     install, uninstall, the man page's options
 #   deploy/deploy.mk      the Debian package, tools that check manifests
+#   deploy/release.mk     the release
 #   docker/demo/demo.mk   the demo
 #
 # Every source file of a room is built; a new .c needs no line here.

@@ -85,8 +85,24 @@ static void print_row(const char *left, const char *help)
         }
 }
 
+#define VARIABLE_SIZE 64
+
+/* Names the environment variable of an option. */
+static void name_variable(const struct option_spec *o, char ret[static VARIABLE_SIZE])
+{
+        static const char prefix[] = "PODFLAME_";
+        size_t len = strlen(prefix);
+
+        memcpy(ret, prefix, len);
+        for (const char *c = o->name; *c && len + 1 < VARIABLE_SIZE; c++)
+                ret[len++] = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+        ret[len] = '\0';
+}
+
 static void print_usage(const struct usage *usage)
 {
+        char variable[VARIABLE_SIZE];
+
         printf("Usage: podflame %s %s\n%s\n\n", usage->command, usage->synopsis, usage->text);
         for (size_t i = 0; i < usage->n; i++) {
                 const struct option_spec *o = &usage->options[i];
@@ -96,7 +112,8 @@ static void print_usage(const struct usage *usage)
                 print_row(left, o->help);
         }
         print_row("-h, --help", "this text");
-        puts("\nEach option can also stand in the environment: --rate is PODFLAME_RATE.");
+        name_variable(&usage->options[0], variable);
+        printf("\nEach option can also stand in the environment: --%s is %s.\n", usage->options[0].name, variable);
 }
 
 /* ---- values ------------------------------------------------------------------------- */
@@ -239,12 +256,9 @@ static int set_value(const struct usage *usage, const struct option_spec *o, con
 /* The value of the option's environment variable. NULL if it is not set, or empty. */
 static const char *environment_value_of(const struct option_spec *o)
 {
-        char name[64] = "PODFLAME_";
-        size_t len = strlen(name);
+        char name[VARIABLE_SIZE];
 
-        for (const char *c = o->name; *c && len + 1 < sizeof name; c++)
-                name[len++] = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
-        name[len] = '\0';
+        name_variable(o, name);
         const char *text = getenv(name);
         return text && *text ? text : NULL;
 }
