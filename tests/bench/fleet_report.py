@@ -11,12 +11,13 @@ HEADING = "# A fleet of agents, and one Pyroscope"
 NOTES = """\
 Made by `fleet.py` on {date}: {machine}.
 The load average was {load:.0f}. With other work on both CPUs answers take longer, and Pyroscope keeps up with fewer agents than
-on a machine of its own. The CPU time of a push depends on that less. {kept_up}
+on a machine of its own. The CPU time of a push depends on that less.
+{kept_up}
 
 What is real: {services} Python programs (`targets/fleet_service.py`, each busy for 1 to 20 % of a CPU), `podflame agent` with its
 defaults, which samples them and encodes and sends what it has sampled, and Grafana's Pyroscope {pyroscope}, one process with
-its storage on this disk. What is imitated: the agents of the fleet. The real one was recorded before. `fleet.py` sends what the real one sent, with another `node`
-and the time of its own window, once in {window} s for each node, at a moment of its own. The time of a profile stands
+its storage on this disk. What is imitated: the agents of the fleet. The real one was
+recorded before. `fleet.py` sends what it sent, with another `node` and the time of its own window, once in {window} s for each node, at a moment of its own. The time of a profile stands
 behind the rest of it. Nodes differ in nothing else. Their profiles have the same functions, so
 Pyroscope stores their names once. It had no readers, and no time to make large blocks of small ones.
 
