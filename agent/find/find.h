@@ -65,6 +65,7 @@ struct find_process {
         char node[FIND_NAME_SIZE];
         char program[FIND_NAME_SIZE];      /* its script or module; "": not known */
         char service[FIND_NAME_SIZE];      /* never empty */
+        bool names_itself;                 /* @service is by its own word */
         char resource[FIND_RESOURCE_SIZE]; /* further attributes: find_resource_next() */
         bool selected;                     /* by the rules; true if there are none */
         char rule[FIND_RULE_SIZE];         /* the rule that decided; "": none did */
@@ -228,7 +229,10 @@ size_t find_starved(const struct find *find);
  */
 int find_identify(struct find *find, pid_t pid, struct find_process *ret);
 
-/* Replaces the names of @process by those of @named, which is the same process, identified later. */
+/*
+ * Replaces the names of @process by those of @named, which is the same process, identified later. What it says of itself
+ * stays as it said it first: programs that set their title write over their arguments and their environment.
+ */
 void find_take_names(struct find_process *process, const struct find_process *named);
 
 struct find_candidate {

@@ -367,6 +367,9 @@ void find_program_name(const char *exe, const char *args, size_t len, char *ret,
 /* Adds a label of the process's pod, or of its container if it has no pod, to process->resource, if there is room. */
 void find_resource_add_label(struct find_process *process, const char *name, const char *value);
 
+/* Makes the claims of @process, which are its attributes but for labels, those of @other. */
+void find_resource_take_claims(struct find_process *process, const struct find_process *other);
+
 /*
  * Adds the attributes of OTEL_RESOURCE_ATTRIBUTES to process->resource, as long as there is room. Its service.name is
  * process->service if that is empty.

@@ -67,7 +67,7 @@ def test_rules_from_the_environment(start, monkeypatch):
     (["--drop", "pod=[a"], "this '[' has no ']'"),
     (["--select", "pod"], "KEY=GLOB is expected"),
     (["--rules", "/no/such/file"], "/no/such/file: No such file"),
-    (["--rules", "RULES"], "line 3: 'keep pod=x' is neither"),
+    (["--rules", "RULES"], "line 3: 'keep pod=x' is none of"),
     (["--min-age", "soon"], "--min-age"),
 ])
 def test_wrong_rules_are_refused(command, options, word, tmp_path):

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """agent --send-label: labels of containers and pods become attributes; those that nobody asked for stay here."""
 
+import os
+import pathlib
 import signal
 
 from collector import agent
@@ -33,6 +35,29 @@ def test_labels_of_a_container(start, tmp_path):
         pusher.process.send_signal(signal.SIGHUP)
         eventually(lambda: labels_of(store, target) == {**first, "container.label.token": "secret"}, 20,
                    lambda: (store.resources()[-1:], pusher.stderr))
+        assert pusher.interrupt() == 0, pusher.stderr
+
+
+def test_new_names_leave_what_a_process_says_of_itself(start, tmp_path):
+    """Like gunicorn and others that set their title, the target has written over its environment by then."""
+    said = {"OTEL_SERVICE_NAME": "shop", "OTEL_RESOURCE_ATTRIBUTES": "service.version=7"}
+    target = start(BOOKWORM, "retitled.py", labels=["app=web"], environment=said)
+    rules = tmp_path / "rules"
+    rules.write_text("# none yet\n")
+
+    def last():
+        mine = [one for one in store.resources() if one.get("container.id") == target.id]
+        return [mine[-1].get(key) for key in ("service.name", "service.version", "container.label.app")] if mine else None
+
+    with Receiver() as store, agent(tmp_path / "agent", store.url, "--window", 1, "--rules", rules, *only(target)) as pusher:
+        eventually(lambda: last() == ["shop", "7", None], 20, lambda: (store.resources()[-1:], pusher.stderr))
+        os.kill(target.pid, signal.SIGUSR1)
+        environment = pathlib.Path("/proc/%d/environ" % target.pid)
+        eventually(lambda: b"shop" not in environment.read_bytes(), 20, "its environment is gone")
+        rules.write_text("send-label app\n")
+        pusher.process.send_signal(signal.SIGHUP)
+        eventually(lambda: last()[2] == "web", 20, lambda: (store.resources()[-1:], pusher.stderr))
+        assert last() == ["shop", "7", "web"]
         assert pusher.interrupt() == 0, pusher.stderr
 
 

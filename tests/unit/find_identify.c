@@ -3,6 +3,7 @@
 #include "tests/unit/nsutil_helper.h"
 #include "tests/unit/support/suite.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -62,4 +63,52 @@ Test(find_identify, a_service_by_its_own_word)
         cr_expect_str_eq(process.service, "shop?[31m");
         cr_expect_str_eq(process.cmdline, "sleep 60");
         child_end(pid);
+}
+
+/* "KEY=VALUE;" of each attribute. */
+static const char *list(const struct find_process *process)
+{
+        static char text[2 * FIND_RESOURCE_SIZE];
+        const char *key, *value = NULL;
+        size_t at = 0;
+
+        text[0] = '\0';
+        while (find_resource_next(process, &key, &value))
+                at += (size_t)snprintf(text + at, sizeof(text) - at, "%s=%s;", key, value);
+        return text;
+}
+
+/* Programs that set their title write over their arguments and their environment. */
+Test(find_identify, names_that_come_late_leave_what_it_says_of_itself)
+{
+        struct find_process process = { .program = "app.py", .service = "shop", .names_itself = true };
+        struct find_process named = { .program = "worker", .service = "web", .k8s_container = "web", .pod = "web-0" };
+
+        find_resource_parse("a=1", 3, &process);
+        find_resource_parse("b=2", 3, &named);
+        find_resource_add_label(&named, "app", "web");
+        find_take_names(&process, &named);
+        cr_expect_str_eq(process.k8s_container, "web");
+        cr_expect_str_eq(process.service, "shop");
+        cr_expect_str_eq(process.program, "app.py");
+        cr_expect_str_eq(list(&process), "k8s.pod.label.app=web;a=1;");
+}
+
+Test(find_identify, a_service_is_called_like_its_container_once_that_has_a_name)
+{
+        static const struct {
+                const char *k8s, *container, *service;
+        } cases[] = { { "", "", "app.py" }, { "", "shop", "shop" }, { "web", "k8s_web", "web" } };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                struct find_process process = { .program = "app.py", .service = "app.py" };
+                /* It has named itself since, or its title looks like that. */
+                struct find_process named = { .program = "x", .service = "impostor", .names_itself = true };
+
+                strcpy(named.k8s_container, cases[i].k8s);
+                strcpy(named.container_name, cases[i].container);
+                find_take_names(&process, &named);
+                cr_expect_str_eq(process.service, cases[i].service);
+                cr_expect_not(process.names_itself);
+        }
 }

@@ -132,9 +132,22 @@ static void set_service(struct find_process *process, const char *comm)
                                         "unknown" };
 
         set_claims(process);
+        process->names_itself = process->service[0] != '\0';
         set_program(process);
         for (size_t i = 0; !process->service[0] && i < sizeof(choices) / sizeof(*choices); i++)
                 find_clean(choices[i], strlen(choices[i]), process->service, sizeof(process->service));
+}
+
+/* A process that did not name itself is called like its container, as soon as that has a name. */
+static void keep_service(struct find_process *process, const struct find_process *kept)
+{
+        const char *container = process->k8s_container[0] ? process->k8s_container : process->container_name;
+
+        process->names_itself = kept->names_itself;
+        if (kept->names_itself || !container[0])
+                memcpy(process->service, kept->service, sizeof(kept->service));
+        else
+                find_clean(container, strlen(container), process->service, sizeof(process->service));
 }
 
 void find_take_names(struct find_process *process, const struct find_process *named)
@@ -145,6 +158,9 @@ void find_take_names(struct find_process *process, const struct find_process *na
         process->status = kept.status;
         process->info = kept.info;
         memcpy(process->claimed_id, kept.claimed_id, sizeof(kept.claimed_id));
+        memcpy(process->program, kept.program, sizeof(kept.program));
+        keep_service(process, &kept);
+        find_resource_take_claims(process, &kept);
 }
 
 int find_identify(struct find *find, pid_t pid, struct find_process *ret)

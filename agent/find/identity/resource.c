@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Attributes of a process that podflame has no field for: labels of its pod or container, and what it says of itself in
- * OTEL_RESOURCE_ATTRIBUTES, "KEY=VALUE,KEY=VALUE" with percent-encoded values. It may name its service and add to its description. It may never say where it runs: the kernel says that, and a
- * process must not impersonate another one.
+ * OTEL_RESOURCE_ATTRIBUTES, "KEY=VALUE,KEY=VALUE" with percent-encoded values. It may name its service and add to its
+ * description. It may never say where it runs: the kernel says that, and a process must not impersonate another one.
  */
 #include "agent/find/internal.h"
 
@@ -102,15 +102,40 @@ static void append_attribute(struct find_process *process, const char *key, size
         memcpy(process->resource + at + len + 1, value, value_len + 1);
 }
 
-/* The names are those of OpenTelemetry's semantic conventions for resources (k8s.md and container.md). */
+/* These are OpenTelemetry's semantic conventions for resources (k8s.md and container.md). */
+#define POD_LABEL "k8s.pod.label."
+#define CONTAINER_LABEL "container.label."
+
 void find_resource_add_label(struct find_process *process, const char *name, const char *value)
 {
         char key[FIND_RESOURCE_SIZE];
-        const char *prefix = process->pod[0] || process->pod_uid[0] ? "k8s.pod.label." : "container.label.";
+        const char *prefix = process->pod[0] || process->pod_uid[0] ? POD_LABEL : CONTAINER_LABEL;
         int len = snprintf(key, sizeof(key), "%s%s", prefix, name);
 
         if ((size_t)len < sizeof(key))
                 append_attribute(process, key, (size_t)len, value);
+}
+
+static void append_attributes(struct find_process *process, const struct find_process *from, bool labels)
+{
+        const char *key, *value = NULL;
+
+        while (find_resource_next(from, &key, &value)) {
+                bool label = !strncmp(key, POD_LABEL, strlen(POD_LABEL)) ||
+                             !strncmp(key, CONTAINER_LABEL, strlen(CONTAINER_LABEL));
+
+                if (label == labels)
+                        append_attribute(process, key, strlen(key), value);
+        }
+}
+
+void find_resource_take_claims(struct find_process *process, const struct find_process *other)
+{
+        struct find_process now = *process;
+
+        memset(process->resource, 0, sizeof(process->resource));
+        append_attributes(process, &now, true);
+        append_attributes(process, other, false);
 }
 
 void find_resource_parse(const char *text, size_t len, struct find_process *process)
