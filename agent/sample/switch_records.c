@@ -155,6 +155,8 @@ size_t switch_records_sort(struct switch_records *r, uint64_t now)
 
 void switch_records_drop(struct switch_records *r, size_t n)
 {
+        if (n == 0) /* of none there may be no memory */
+                return;
         memmove(r->items, r->items + n, (r->n - n) * sizeof *r->items);
         r->n -= n;
 }
