@@ -9,7 +9,7 @@
 #include "agent/command/command.h"
 #include "agent/command/processes/abi.h"
 #include "agent/command/pyflame/pyflame.h"
-#include "agent/find/internal.h"
+#include "agent/find/choose/choose.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +94,7 @@ static void apply(const struct find_rules *rules, const char *text)
         snprintf(process->cmdline, sizeof process->cmdline, "%s", text);
         snprintf(labels, FIND_NAME_SIZE, "%s", text);
         find_rules_apply(rules, &(struct find_facts){ .cgroup = text, .labels = labels }, process);
+        find_rules_add_labels(rules, labels, process);
         free(process);
 }
 
