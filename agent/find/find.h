@@ -77,8 +77,8 @@ struct find_process {
 /*
  * Iterates over further attributes: labels of the process's pod or container that the rules send, and what it claims in
  * OTEL_RESOURCE_ATTRIBUTES. Of what it claims, service.name is left out, and so are all attributes that podflame sets
- * itself. Those beyond FIND_RESOURCE_SIZE are left out, the labels last. *@ret_value is NULL before the first call. Both pointers lead into
- * @process. False after the last attribute.
+ * itself. Labels come first. What FIND_RESOURCE_SIZE has no room for is left out. *@ret_value is NULL before the first
+ * call. Both pointers lead into @process. False after the last attribute.
  */
 bool find_resource_next(const struct find_process *process, const char **ret_key, const char **ret_value);
 
@@ -188,8 +188,8 @@ struct find_events {
         /* A process that was reported by born() has ended, or has executed another program. */
         void (*ended)(void *ctx, pid_t pid, uint64_t start_time);
         /*
-         * More names of a process that was reported may be known than before, or other rules send other labels: for find_take_names(). @process has no
-         * status and no info. May be NULL.
+         * More names of a process that was reported may be known than before, or other rules send other labels: for
+         * find_take_names(). @process has no status and no info. May be NULL.
          */
         void (*named)(void *ctx, const struct find_process *process);
         /*

@@ -292,8 +292,9 @@ void find_names_set(char *field, size_t size, const char *text, size_t len);
 /* Sets a field from the string @json. Does nothing if @json is not a string. */
 void find_names_set_json(char *field, size_t size, struct json_object *json);
 
-/* Fills the empty fields from @other, and labels if none were asked for. */
+/* Fills the empty fields from @other, but for labels. */
 void find_names_merge(struct find_names *names, const struct find_names *other);
+/* Takes the labels of @other, if no source was asked for them yet. */
 void find_names_merge_labels(struct find_names *names, const struct find_names *other);
 
 /* Adds the labels of an object {NAME: VALUE}, cleaned. */

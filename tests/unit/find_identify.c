@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/find/internal.h"
+#include "tests/unit/find_attributes.h"
 #include "tests/unit/nsutil_helper.h"
 #include "tests/unit/support/suite.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -65,19 +65,6 @@ Test(find_identify, a_service_by_its_own_word)
         child_end(pid);
 }
 
-/* "KEY=VALUE;" of each attribute. */
-static const char *list(const struct find_process *process)
-{
-        static char text[2 * FIND_RESOURCE_SIZE];
-        const char *key, *value = NULL;
-        size_t at = 0;
-
-        text[0] = '\0';
-        while (find_resource_next(process, &key, &value))
-                at += (size_t)snprintf(text + at, sizeof(text) - at, "%s=%s;", key, value);
-        return text;
-}
-
 /* Programs that set their title write over their arguments and their environment. */
 Test(find_identify, names_that_come_late_leave_what_it_says_of_itself)
 {
@@ -91,7 +78,7 @@ Test(find_identify, names_that_come_late_leave_what_it_says_of_itself)
         cr_expect_str_eq(process.k8s_container, "web");
         cr_expect_str_eq(process.service, "shop");
         cr_expect_str_eq(process.program, "app.py");
-        cr_expect_str_eq(list(&process), "k8s.pod.label.app=web;a=1;");
+        cr_expect_str_eq(attributes_list(&process), "k8s.pod.label.app=web;a=1;");
 }
 
 Test(find_identify, a_service_is_called_like_its_container_once_that_has_a_name)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/find/choose/choose.h"
 #include "agent/find/internal.h"
+#include "tests/unit/find_attributes.h"
 #include "tests/unit/support/suite.h"
 
 #include <stdio.h>
@@ -182,18 +183,12 @@ Test(find_select, without_rules_everything)
 /* "KEY=VALUE;" of each attribute that the rules make of @labels. */
 static const char *list_attributes(const struct find_process *process, const char *labels, const char *const *texts)
 {
-        static char text[2 * FIND_RESOURCE_SIZE];
         struct find_rules *rules = rules_of(texts);
         struct find_process copy = *process;
-        const char *key, *value = NULL;
-        size_t at = 0;
 
         find_rules_add_labels(rules, labels, &copy);
         find_rules_free(rules);
-        text[0] = '\0';
-        while (find_resource_next(&copy, &key, &value))
-                at += (size_t)snprintf(text + at, sizeof(text) - at, "%s=%s;", key, value);
-        return text;
+        return attributes_list(&copy);
 }
 
 Test(find_select, labels_that_are_sent)
@@ -228,7 +223,6 @@ Test(find_select, labels_come_before_claims)
         char labels[FIND_LABELS_SIZE] = "a=1", claims[] = "a=claimed,b=2", error[FIND_RULE_ERROR_SIZE];
         struct find_process process = { .pod = "web-0" };
         struct find_rules *rules;
-        const char *key, *value = NULL;
 
         memset(labels + strlen("a=1") + 1, 'v', 2000); /* too long for an attribute */
         labels[10] = '=';
@@ -236,15 +230,7 @@ Test(find_select, labels_come_before_claims)
         cr_assert_eq(find_rules_add(rules, FIND_SEND_LABEL, "*", error), 0);
         find_rules_add_labels(rules, labels, &process);
         find_resource_parse(claims, strlen(claims), &process);
-        cr_assert(find_resource_next(&process, &key, &value));
-        cr_expect_str_eq(key, "k8s.pod.label.a");
-        cr_expect_str_eq(value, "1");
-        cr_assert(find_resource_next(&process, &key, &value));
-        cr_expect_str_eq(key, "a");
-        cr_expect_str_eq(value, "claimed");
-        cr_assert(find_resource_next(&process, &key, &value));
-        cr_expect_str_eq(key, "b");
-        cr_expect_not(find_resource_next(&process, &key, &value));
+        cr_expect_str_eq(attributes_list(&process), "k8s.pod.label.a=1;a=claimed;b=2;");
         find_rules_free(rules);
 }
 

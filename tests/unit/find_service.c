@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/find/internal.h"
+#include "tests/unit/find_attributes.h"
 #include "tests/unit/support/guard.h"
 #include "tests/unit/support/suite.h"
 
@@ -77,19 +78,6 @@ static void parse(const char *text, struct find_process *ret)
         find_resource_parse(guard_copy(text, strlen(text)), strlen(text), ret);
 }
 
-/* "KEY=VALUE;" of each attribute. */
-static const char *list(const struct find_process *process)
-{
-        static char text[2 * FIND_RESOURCE_SIZE];
-        const char *key, *value = NULL;
-        size_t at = 0;
-
-        text[0] = '\0';
-        while (find_resource_next(process, &key, &value))
-                at += (size_t)snprintf(text + at, sizeof(text) - at, "%s=%s;", key, value);
-        return text;
-}
-
 Test(find_service, resource_attributes)
 {
         static const struct {
@@ -116,7 +104,8 @@ Test(find_service, resource_attributes)
 
                 parse(cases[i].text, &process);
                 cr_expect_str_eq(process.service, cases[i].service, "%s", cases[i].text);
-                cr_expect_str_eq(list(&process), cases[i].rest, "%s: %s", cases[i].text, list(&process));
+                cr_expect_str_eq(attributes_list(&process), cases[i].rest, "%s: %s", cases[i].text,
+                                 attributes_list(&process));
         }
 }
 
@@ -137,11 +126,11 @@ Test(find_service, resource_attributes_are_bounded)
         memset(text, 'v', sizeof(text) - 1);
         memcpy(text, "a=", 2);
         parse(text, &process);
-        cr_expect_str_neq(list(&process), "");
+        cr_expect_str_neq(attributes_list(&process), "");
         memset(text, 'k', sizeof(text) - 3);
         memcpy(text + sizeof(text) - 3, "=1", 3);
         parse(text, &process);
-        cr_expect_str_eq(list(&process), "");
+        cr_expect_str_eq(attributes_list(&process), "");
 }
 
 Test(find_service, what_is_set_stays)

@@ -179,8 +179,8 @@ int find_identify(struct find *find, pid_t pid, struct find_process *ret)
         set_cmdline(&process);
         set_cgroup(&process, cgroup);
         set_container(find, &process, cgroup, &names);
-        find_rules_add_labels(find->rules, names.labels,
-                              &process); /* before what it claims, or that may take the room */
+        /* Before what it claims, or that may take the room. */
+        find_rules_add_labels(find->rules, names.labels, &process);
         set_service(&process, stat.comm);
         find_rules_apply(find->rules, &facts, &process);
         /* If the process is still there, all that was read belongs to one and the same process. */
