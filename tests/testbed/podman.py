@@ -87,7 +87,12 @@ class Container(Program):
         return "ready" in self.output()
 
     def stop(self):
-        self.podman.call("rm", "--force", "--time", "0", self.name)
+        """Its monitor cleans up at the same time: what it unmounts just then podman finds busy, now and then."""
+        try:
+            self.podman.call("rm", "--force", "--time", "0", self.name)
+        except Unavailable:
+            time.sleep(1)
+            self.podman.call("rm", "--force", "--time", "0", self.name)
 
 
 def make_user(home):
