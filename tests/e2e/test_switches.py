@@ -170,9 +170,9 @@ def test_records_that_were_lost_are_told(tmp_path):
     said = recorder.stderr
     of, sampled = books(said)
     assert 6 * lasted * 0.9 < of < 6 * lasted * 1.05 + 0.5, said
-    assert of - sampled > 6 * 0.7, said
-    # More is lost where one storm is too much for the rings: see the next test.
-    assert TIMER in said or of - sampled < 6 * 1.3, said
+    # Where one storm is too much for the rings, see the next test: the timer knows of a thread, even after a second,
+    # that it has slept all the time.
+    assert TIMER in said or 6 * 0.7 < of - sampled < 6 * 1.3, said
     assert "not seen by any tick" in said
 
 
