@@ -94,11 +94,25 @@ def test_each_run_is_a_profile_of_its_own(repeat, tmp_path, output):
 
 
 def test_children_belong_to_their_run(repeat):
-    done, runs = repeat(2, PROGRAM.replace("end =", "os.fork()\nend ="), "-s")
+    done, runs = repeat(2, PROGRAM.replace("end =", "child = os.fork()\nend =") + "if child: os.wait()\n", "-s")
     assert done.returncode == 0, done.stderr
     processes = [run for run in runs if "process.pid" in run.resource]  # beside them, what is of no process: their ends
     assert sorted(run.resource["podflame.run"] for run in processes) == [0, 0, 1, 1]
     assert len({run.resource["process.pid"] for run in processes}) == 4
+
+
+def test_what_outlives_its_run_is_sampled_in_the_next(repeat):
+    """A run's profiles are what was sampled while it ran: so a child may be in two of them, without a gap between."""
+    done, runs = repeat(3, PROGRAM.replace("+ 0.3", "+ (0.2 if os.fork() else 0.4)"), "-s")
+    assert done.returncode == 0, done.stderr
+    processes = [run for run in runs if "process.pid" in run.resource]
+    pids = [{run.resource["process.pid"] for run in processes if run.resource["podflame.run"] == n} for n in range(3)]
+    [child] = pids[0] & pids[1]
+    assert "of %d processes in 3 runs" % len(set.union(*pids)) in done.stderr
+    its = [run.own for run in processes if run.resource["process.pid"] == child]
+    used = sum(own["podflame.accounted_ns"] for own in its) / 1e9
+    assert used > 0.3, "most of it"
+    assert sum(own["podflame.ok"] for own in its) / 1000 == pytest.approx(used, rel=0.1), done.stderr
 
 
 def test_a_run_that_fails_is_the_last(repeat, tmp_path):

@@ -69,8 +69,9 @@ size_t follow_sampled(const struct follow *follow);
 bool follow_lives(const struct follow *follow);
 
 /*
- * Adds what was sampled since the last call to @set; each profile says whose it is. The processes remain followed. The CPU time of descendants that
- * ended before they were opened is in a profile of its own, without a PID. 0 or negative errno.
+ * Adds what was sampled since the last call to @set; each profile says whose it is. The processes remain followed. The
+ * CPU time of descendants that ended before they were opened is in a profile of its own, without a PID. 0 or negative
+ * errno.
  */
 int follow_take(struct follow *follow, struct profile_set *set);
 

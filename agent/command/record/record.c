@@ -60,7 +60,7 @@ static const struct option_spec specs[] = {
           .kind = OPTION_NUMBER,
           .field = offsetof(struct record_config, repeat),
           .argument = "N",
-          .help = "run COMMAND this many times, while it succeeds; each run is a profile of its own (1)",
+          .help = "run COMMAND this many times, while it succeeds; each run has profiles of its own (1)",
           .min = 1,
           .max = 1000 },
         SAMPLING_OPTIONS(struct record_config, sampling, SAMPLING_MODES_HELP),

@@ -82,11 +82,14 @@ static bool is_to_continue(const struct recording *r)
         return r->config.command ? !r->launch.ended : !r->told_to_stop && follow_lives(r->follow);
 }
 
-/* Takes the profiles of the run, and describes its environment in them. */
-static int finish_run(struct recording *r)
+/*
+ * Takes the profiles of the run, and describes its environment in them. @take: follow_take(), if another run is to
+ * come, or follow_finish().
+ */
+static int take_run(struct recording *r, int (*take)(struct follow *, struct profile_set *))
 {
         size_t i = r->done.n;
-        int e = follow_finish(r->follow, &r->done);
+        int e = take(r->follow, &r->done);
 
         for (; e == 0 && i < r->done.n; i++)
                 e = environment_describe(&r->environment, r->run, r->config.sampling.rate, r->done.items[i]);
@@ -108,7 +111,7 @@ static int wait_for_end(struct recording *r)
         }
         if (shown)
                 progress_clear();
-        return e == 0 ? finish_run(r) : e;
+        return e;
 }
 
 /* ---- the result --------------------------------------------------------------------- */
@@ -307,18 +310,32 @@ static int open_follow(struct recording *r)
         return e < 0 ? say_error("the processes cannot be watched: %s", strerror(-e)) : GO_ON;
 }
 
+static bool is_to_run_again(const struct recording *r)
+{
+        return r->launch.ended && r->launch.status == 0 && !r->launch.told_to_stop && r->run + 1 < r->config.repeat;
+}
+
+/* Samples until the run is over. What outlives the command is sampled on if the command is to run again at once. */
+static int sample_run(struct recording *r)
+{
+        int e = wait_for_end(r);
+
+        return e == 0 ? take_run(r, is_to_run_again(r) ? follow_take : follow_finish) : e;
+}
+
 /* Runs the command once. Returns whether it is to run again. @ret is the error by which the run ended. */
 static bool run_command(struct recording *r, int *ret)
 {
         size_t before = r->done.n;
-        bool started = start_command(r);
 
-        if (started)
-                *ret = wait_for_end(r);
-        r->run++;
+        if (start_command(r))
+                *ret = sample_run(r);
         r->seen = r->done.n > before;
-        return *ret == 0 && r->seen && r->run < r->config.repeat && launch_wait(&r->launch) == 0 &&
-               !r->launch.told_to_stop;
+        if (*ret == 0 && r->seen)
+                launch_wait(&r->launch);
+        bool again = *ret == 0 && r->seen && is_to_run_again(r);
+        r->run++;
+        return again;
 }
 
 static int record_command(struct recording *r)
@@ -327,8 +344,17 @@ static int record_command(struct recording *r)
 
         while (run_command(r, &e))
                 ;
+        if (e == 0 && !r->seen)
+                e = follow_finish(r->follow, &r->done); /* nothing is left of it, but the reasons */
         int status = conclude_recording(r, e), of_command = launch_wait(&r->launch);
         return of_command != 0 ? of_command : status;
+}
+
+static int record_processes(struct recording *r)
+{
+        int e = wait_for_end(r);
+
+        return conclude_recording(r, e == 0 ? take_run(r, follow_finish) : e);
 }
 
 int recording_run(struct recording *r)
@@ -346,7 +372,7 @@ int recording_run(struct recording *r)
                 return status;
         if (!r->config.subprocesses && r->choice.n > 0 && r->choice.items[0].asked)
                 children_read(&r->before); /* if this fails, children are not mentioned */
-        return r->config.command ? record_command(r) : conclude_recording(r, wait_for_end(r));
+        return r->config.command ? record_command(r) : record_processes(r);
 }
 
 void recording_deinit(struct recording *r)

@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
 /*
@@ -35,14 +36,35 @@ static void list_counters(const struct profile_counters *sum, bool all, char *re
                          sum->unmerged, sum->mixed);
 }
 
-/* Counts the profiles of processes. The profile of descendants that ended before they were opened is of no process. */
+static int by_number(const void *a, const void *b)
+{
+        long left = *(const long *)a, right = *(const long *)b;
+
+        return (left > right) - (left < right);
+}
+
+/*
+ * Counts processes. One may have several profiles: of each of its programs, and of each run that it lived in. The
+ * profile of descendants that ended before they were opened is of no process. Without memory, counts the profiles.
+ */
 static size_t count_processes(const struct profile_set *set)
 {
-        size_t n = 0;
+        size_t n = 0, distinct = 0;
+        long *pids = calloc(set->n + 1, sizeof *pids);
 
-        for (size_t i = 0; i < set->n; i++)
-                n += profile_attribute(set->items[i], "process.pid") != NULL;
-        return n;
+        for (size_t i = 0; i < set->n; i++) {
+                const char *pid = profile_attribute(set->items[i], "process.pid");
+                if (pid && pids)
+                        pids[n] = atol(pid);
+                n += pid != NULL;
+        }
+        if (!pids)
+                return n;
+        qsort(pids, n, sizeof *pids, by_number);
+        for (size_t i = 0; i < n; i++)
+                distinct += i == 0 || pids[i] != pids[i - 1];
+        free(pids);
+        return distinct;
 }
 
 /* A process that uses less of a CPU than this waits for most of its time. */
