@@ -71,7 +71,8 @@ struct nsutil_stat {
         pid_t session;               /* PID of the session's leader; it stays taken while the session has a process */
         char comm[NSUTIL_COMM_SIZE]; /* may hold any byte but NUL */
         char state;                  /* R S D Z T t X I */
-        bool ending; /* the thread has begun to exit (PF_EXITING), or has exited: its memory may be gone already */
+        bool ending;   /* the thread has begun to exit (PF_EXITING), or has exited: its memory may be gone already */
+        bool executed; /* since it was forked (not PF_FORKNOEXEC) */
         uint64_t user_ticks;     /* utime, in clock ticks */
         uint64_t system_ticks;   /* stime, in clock ticks */
         uint64_t children_ticks; /* cutime and cstime: of children that it has waited for, and of their children */

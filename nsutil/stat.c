@@ -31,8 +31,9 @@ enum {
         FIELD_N,
 };
 
-/* A flag, from linux/sched.h. */
+/* Flags, from linux/sched.h. */
 #define PF_EXITING 0x4u
+#define PF_FORKNOEXEC 0x40u
 
 /* Parses a number that may be negative. It is stored as two's complement. */
 static bool parse_signed_number(struct nsutil_text *text, uint64_t *ret)
@@ -82,6 +83,7 @@ int nsutil_stat_parse(const char *text, size_t len, struct nsutil_stat *ret)
         stat.ppid = (pid_t)field[FIELD_PPID];
         stat.session = (pid_t)field[FIELD_SESSION];
         stat.ending = (field[FIELD_FLAGS] & PF_EXITING) || stat.state == 'Z' || stat.state == 'X';
+        stat.executed = !(field[FIELD_FLAGS] & PF_FORKNOEXEC);
         stat.user_ticks = field[FIELD_UTIME];
         stat.system_ticks = field[FIELD_STIME];
         stat.children_ticks = field[FIELD_CUTIME] + field[FIELD_CSTIME];

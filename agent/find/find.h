@@ -65,7 +65,6 @@ struct find_process {
         char node[FIND_NAME_SIZE];
         char program[FIND_NAME_SIZE];      /* its script or module; "": not known */
         char service[FIND_NAME_SIZE];      /* never empty */
-        bool names_itself;                 /* @service is by its own word */
         char resource[FIND_RESOURCE_SIZE]; /* further attributes: find_resource_next() */
         bool selected;                     /* by the rules; true if there are none */
         char rule[FIND_RULE_SIZE];         /* the rule that decided; "": none did */
@@ -224,14 +223,14 @@ int find_timeout_ms(const struct find *find);
 size_t find_starved(const struct find *find);
 
 /*
- * Identifies process @pid. Fills everything except status and info. NSUTIL errors of nsutil.h are positive, too:
+ * Identifies process @pid. Fills everything except status and info. What a process says of itself is what it said when
+ * find first asked: programs that set their title write over their arguments and their environment. NSUTIL errors of nsutil.h are positive, too:
  * NSUTIL_E_GONE.
  */
 int find_identify(struct find *find, pid_t pid, struct find_process *ret);
 
 /*
- * Replaces the names of @process by those of @named, which is the same process, identified later. What it says of itself
- * stays as it said it first: programs that set their title write over their arguments and their environment.
+ * Replaces the names of @process by those of @named, which is the same process, identified later.
  */
 void find_take_names(struct find_process *process, const struct find_process *named);
 

@@ -14,6 +14,8 @@
 
 /* ---- the table of known processes (known.c) ------------------------------- */
 
+struct find_claims;
+
 enum find_kind {
         FIND_OTHER,      /* not Python until now */
         FIND_HOPELESS,   /* a kernel thread or a zombie: will never be Python */
@@ -39,14 +41,15 @@ struct find_entry {
         uint64_t born_at; /* by the clock of the kernel's reports; 0: its birth was not reported */
         char program[NSUTIL_COMM_SIZE]; /* by the last exec that was reported; "": none was */
         UT_hash_handle hh;
-        uint64_t name_at;      /* ns since boot: when to ask for its names again; 0: never */
-        uint64_t name_after;   /* ns between the last two times that they were asked for */
-        uint64_t names_sum;    /* find_names_sum() of what it was last told; 0: not known */
-        bool starved;          /* not looked at since descriptors are short */
-        bool threaded;         /* has started threads, by the kernel's reports */
-        bool is_other_program; /* of a program that is not Python as a rule: it can wait a little */
-        bool is_no_python;     /* its last look has found so */
-        bool is_young;         /* in the list of those that are looked at between two scans of all processes */
+        uint64_t name_at;           /* ns since boot: when to ask for its names again; 0: never */
+        uint64_t name_after;        /* ns between the last two times that they were asked for */
+        struct find_claims *claims; /* what it said first; NULL: not known */
+        uint64_t names_sum;         /* find_names_sum() of what it was last told; 0: not known */
+        bool starved;               /* not looked at since descriptors are short */
+        bool threaded;              /* has started threads, by the kernel's reports */
+        bool is_other_program;      /* of a program that is not Python as a rule: it can wait a little */
+        bool is_no_python;          /* its last look has found so */
+        bool is_young;              /* in the list of those that are looked at between two scans of all processes */
         struct find_entry *prev, *next;
 };
 
@@ -368,8 +371,11 @@ void find_program_name(const char *exe, const char *args, size_t len, char *ret,
 /* Adds a label of the process's pod, or of its container if it has no pod, to process->resource, if there is room. */
 void find_resource_add_label(struct find_process *process, const char *name, const char *value);
 
-/* Makes the claims of @process, which are its attributes but for labels, those of @other. */
-void find_resource_take_claims(struct find_process *process, const struct find_process *other);
+/* Adds the attributes of @other, as long as there is room. */
+void find_resource_add(struct find_process *process, const struct find_process *other);
+
+/* How many bytes of a field "resource" of struct find_process are used. */
+size_t find_resource_size(const char *resource);
 
 /*
  * Adds the attributes of OTEL_RESOURCE_ATTRIBUTES to process->resource, as long as there is room. Its service.name is

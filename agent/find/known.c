@@ -7,6 +7,8 @@
  */
 #include "internal.h"
 
+#include "agent/find/identity/claims.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -63,6 +65,7 @@ void find_known_remove(struct find *find, struct find_entry *entry)
         find_known_set_young(find, entry, false);
         find_set_starved(find, entry, false);
         HASH_DEL(find->entries, entry);
+        find_claims_forget(entry);
         free(entry);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel reports of processes, before anything is read of them. */
+#include "agent/find/identity/claims.h"
 #include "agent/find/internal.h"
 #include "agent/find/programs.h"
 #include "agent/find/scan.h"
@@ -48,6 +49,7 @@ static void note_birth(const struct visit *visit, struct find_entry *entry, cons
 
 static void note_exec(const struct visit *visit, struct find_entry *entry, const struct find_news *news)
 {
+        find_claims_forget(entry);
         memcpy(entry->program, news->name, sizeof(entry->program));
         entry->threaded = entry->is_no_python = false;
         entry->is_other_program = find_programs_is_other(visit->find->programs, entry->program);

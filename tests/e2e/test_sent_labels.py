@@ -4,6 +4,7 @@
 import os
 import pathlib
 import signal
+import time
 
 from collector import agent
 from imitated_kubelet import kubelet
@@ -58,6 +59,32 @@ def test_new_names_leave_what_a_process_says_of_itself(start, tmp_path):
         pusher.process.send_signal(signal.SIGHUP)
         eventually(lambda: last()[2] == "web", 20, lambda: (store.resources()[-1:], pusher.stderr))
         assert last() == ["shop", "7", "web"]
+        assert pusher.interrupt() == 0, pusher.stderr
+
+
+def test_new_rules_judge_what_a_process_said_first(start, tmp_path):
+    """And so of a worker that is forked later: its title is there from its beginning."""
+    target = start(BOOKWORM, "retitled.py", environment={"OTEL_SERVICE_NAME": "shop"})
+    rules = tmp_path / "rules"
+    rules.write_text("select container=%s\n" % target.id)
+
+    def services():
+        return {one["service.name"] for one in store.resources() if one.get("container.id") == target.id}
+
+    with Receiver() as store, agent(tmp_path / "agent", store.url, "--window", 1, "--rules", rules) as pusher:
+        eventually(lambda: services() == {"shop"}, 20, lambda: pusher.stderr)
+        os.kill(target.pid, signal.SIGUSR1)
+        environment = pathlib.Path("/proc/%d/environ" % target.pid)
+        eventually(lambda: b"shop" not in environment.read_bytes(), 20, "its environment is gone")
+        os.kill(target.pid, signal.SIGUSR2)
+        children = pathlib.Path("/proc/%d/task/%d/children" % (target.pid, target.pid))
+        worker = eventually(lambda: int(children.read_text() or 0), 20, "it has forked")
+        for other in (target.pid, worker):
+            rules.write_text("select container=%s,service=shop\ndrop pid=%d\n" % (target.id, other))
+            pusher.process.send_signal(signal.SIGHUP)
+            time.sleep(3)  # what was sampled by the old rules has been sent
+            store.requests.clear()
+            eventually(lambda: services() == {"shop"}, 20, lambda: (other, store.resources(), pusher.stderr))
         assert pusher.interrupt() == 0, pusher.stderr
 
 

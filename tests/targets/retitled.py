@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Works, and at SIGUSR1 writes over its environment, as programs do that set their title."""
+"""Works, and at SIGUSR1 writes over its environment, as programs do that set their title. At SIGUSR2 it forks."""
 import ctypes
+import os
 import signal
 
 import target
@@ -14,6 +15,7 @@ def overwrite(*_):
 
 
 signal.signal(signal.SIGUSR1, overwrite)
+signal.signal(signal.SIGUSR2, lambda *_: os.fork())
 running = target.start()
 while running():
     for _ in range(1000):

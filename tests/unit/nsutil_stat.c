@@ -50,15 +50,16 @@ Test(nsutil_stat, known_answers)
         }
 }
 
-Test(nsutil_stat, one_that_ends)
+Test(nsutil_stat, flags)
 {
         static const struct {
                 const char *state_and_flags;
-                bool ending;
-        } cases[] = { { "S 7 8 9 -1 -1 4194304", false },
-                      { "R 7 8 9 -1 -1 4194308", true },
-                      { "Z 7 8 9 -1 -1 4227084", true },
-                      { "Z 7 8 9 -1 -1 4194304", true } };
+                bool ending, executed;
+        } cases[] = { { "S 7 8 9 -1 -1 4194304", false, true },
+                      { "S 7 8 9 -1 -1 4194368", false, false },
+                      { "R 7 8 9 -1 -1 4194308", true, true },
+                      { "Z 7 8 9 -1 -1 4227084", true, true },
+                      { "Z 7 8 9 -1 -1 4194304", true, true } };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
                 char text[512];
@@ -67,6 +68,7 @@ Test(nsutil_stat, one_that_ends)
                 snprintf(text, sizeof(text), "42 (a) %s%s", cases[i].state_and_flags, strstr(NUMBERS, " 5 6 7 8 "));
                 cr_assert_eq(parse(text, strlen(text), &stat), 0);
                 cr_expect_eq(stat.ending, cases[i].ending, "%s", cases[i].state_and_flags);
+                cr_expect_eq(stat.executed, cases[i].executed, "%s", cases[i].state_and_flags);
         }
 }
 

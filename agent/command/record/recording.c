@@ -316,7 +316,7 @@ static bool is_to_run_again(const struct recording *r)
 }
 
 /* Samples until the run is over. What outlives the command is sampled on if the command is to run again at once. */
-static int sample_run(struct recording *r)
+static int complete_run(struct recording *r)
 {
         int e = wait_for_end(r);
 
@@ -329,7 +329,7 @@ static bool run_command(struct recording *r, int *ret)
         size_t before = r->done.n;
 
         if (start_command(r))
-                *ret = sample_run(r);
+                *ret = complete_run(r);
         r->seen = r->done.n > before;
         if (*ret == 0 && r->seen)
                 launch_wait(&r->launch);

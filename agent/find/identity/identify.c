@@ -4,15 +4,12 @@
  * Only the kernel and the runtimes say where it runs.
  */
 #include "agent/find/choose/choose.h"
+#include "agent/find/identity/claims.h"
 #include "agent/find/internal.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The kernel limits one string to 128 KiB, and all strings to a quarter of the stack's limit: 2 MiB by default. */
-#define ENVIRON_MAX ((size_t)2 << 20)
-#define CMDLINE_MAX ENVIRON_MAX
 
 /* As in nsutil: enough for a dozen hierarchies with a path of up to 4096 bytes each, several times over. */
 #define CGROUP_MAX ((size_t)256 << 10)
@@ -26,18 +23,6 @@ static void set_exe(struct find_process *process)
 
         nsutil_exe(process->pid, exe, sizeof(exe));
         pystack_escape(exe, strlen(exe), process->exe, sizeof(process->exe));
-}
-
-/* Sets the command line. A process that may hang has at least its program there. */
-static void set_cmdline(struct find_process *process)
-{
-        char cmdline[FIND_NAME_SIZE] = "";
-
-        if (nsutil_cmdline(process->pid, cmdline, sizeof(cmdline)) == NSUTIL_E_HANGS) {
-                memcpy(process->cmdline, process->exe, sizeof(process->cmdline));
-                return;
-        }
-        pystack_escape(cmdline, strlen(cmdline), process->cmdline, sizeof(process->cmdline));
 }
 
 /* Copies the longest path of all hierarchies, which says most. cgroup v2 has only one. */
@@ -95,31 +80,17 @@ static void set_container(struct find *find, struct find_process *process, const
         memcpy(process->node, find->node, sizeof(process->node));
 }
 
-static void set_claims(struct find_process *process)
+/* Sets what the process says of itself: what it said first, if that is known. Returns whether it is to be kept. */
+static bool set_claims(struct find *find, const struct nsutil_stat *stat, struct find_process *process,
+                       struct find_process *said)
 {
-        char *text;
-        size_t len, value_len;
+        bool whole = find_claims_get(find, stat, said) || find_claims_read(said);
 
-        if (nsutil_read_arguments(process->pid, "environ", ENVIRON_MAX, &text, &len))
-                return;
-        const char *value = find_environ_get(text, len, "OTEL_SERVICE_NAME", &value_len);
-        if (value)
-                find_clean(value, value_len, process->service, sizeof(process->service));
-        value = find_environ_get(text, len, "OTEL_RESOURCE_ATTRIBUTES", &value_len);
-        if (value)
-                find_resource_parse(value, value_len, process);
-        free(text);
-}
-
-static void set_program(struct find_process *process)
-{
-        char *text;
-        size_t len;
-
-        if (nsutil_read_arguments(process->pid, "cmdline", CMDLINE_MAX, &text, &len))
-                return;
-        find_program_name(process->exe, text, len, process->program, sizeof(process->program));
-        free(text);
+        memcpy(process->cmdline, said->cmdline, sizeof(said->cmdline));
+        memcpy(process->program, said->program, sizeof(said->program));
+        memcpy(process->service, said->service, sizeof(said->service));
+        find_resource_add(process, said);
+        return whole;
 }
 
 static void set_service(struct find_process *process, const char *comm)
@@ -131,23 +102,8 @@ static void set_service(struct find_process *process, const char *comm)
                                         comm,
                                         "unknown" };
 
-        set_claims(process);
-        process->names_itself = process->service[0] != '\0';
-        set_program(process);
         for (size_t i = 0; !process->service[0] && i < sizeof(choices) / sizeof(*choices); i++)
                 find_clean(choices[i], strlen(choices[i]), process->service, sizeof(process->service));
-}
-
-/* A process that did not name itself is called like its container, as soon as that has a name. */
-static void keep_service(struct find_process *process, const struct find_process *kept)
-{
-        const char *container = process->k8s_container[0] ? process->k8s_container : process->container_name;
-
-        process->names_itself = kept->names_itself;
-        if (kept->names_itself || !container[0])
-                memcpy(process->service, kept->service, sizeof(kept->service));
-        else
-                find_clean(container, strlen(container), process->service, sizeof(process->service));
 }
 
 void find_take_names(struct find_process *process, const struct find_process *named)
@@ -158,14 +114,11 @@ void find_take_names(struct find_process *process, const struct find_process *na
         process->status = kept.status;
         process->info = kept.info;
         memcpy(process->claimed_id, kept.claimed_id, sizeof(kept.claimed_id));
-        memcpy(process->program, kept.program, sizeof(kept.program));
-        keep_service(process, &kept);
-        find_resource_take_claims(process, &kept);
 }
 
 int find_identify(struct find *find, pid_t pid, struct find_process *ret)
 {
-        struct find_process process = { .pid = pid };
+        struct find_process process = { .pid = pid }, said = { .pid = pid };
         char cgroup[CGROUP_PATH_SIZE] = "";
         struct find_names names;
         const struct find_facts facts = { .cgroup = cgroup, .labels = names.labels };
@@ -176,11 +129,12 @@ int find_identify(struct find *find, pid_t pid, struct find_process *ret)
                 return r;
         process.start_time = stat.start_time;
         set_exe(&process);
-        set_cmdline(&process);
+        memcpy(said.exe, process.exe, sizeof(said.exe));
         set_cgroup(&process, cgroup);
         set_container(find, &process, cgroup, &names);
         /* Before what it claims, or that may take the room. */
         find_rules_add_labels(find->rules, names.labels, &process);
+        bool whole = set_claims(find, &stat, &process, &said);
         set_service(&process, stat.comm);
         find_rules_apply(find->rules, &facts, &process);
         /* If the process is still there, all that was read belongs to one and the same process. */
@@ -189,5 +143,7 @@ int find_identify(struct find *find, pid_t pid, struct find_process *ret)
                 r = NSUTIL_E_GONE;
         if (!r)
                 *ret = process;
+        if (!r && whole && again.start_stack == stat.start_stack)
+                find_claims_keep(find, &stat, &said);
         return r;
 }

@@ -82,19 +82,26 @@ static bool has_attribute(const struct find_process *process, const char *wanted
 }
 
 /* Where the next attribute is to stand. */
-static size_t get_end(const struct find_process *process)
+static size_t get_end(const char *resource)
 {
-        const char *key, *value = NULL, *end = process->resource;
+        const char *end = resource;
 
-        while (find_resource_next(process, &key, &value))
-                end = value + strlen(value) + 1;
-        return (size_t)(end - process->resource);
+        while (*end) {
+                end += strlen(end) + 1;
+                end += strlen(end) + 1;
+        }
+        return (size_t)(end - resource);
+}
+
+size_t find_resource_size(const char *resource)
+{
+        return get_end(resource) + 1;
 }
 
 /* Appends "KEY NUL VALUE NUL". One more NUL follows the last attribute. */
 static void append_attribute(struct find_process *process, const char *key, size_t len, const char *value)
 {
-        size_t value_len = strlen(value), at = get_end(process);
+        size_t value_len = strlen(value), at = get_end(process->resource);
 
         if (at + len + value_len + 3 > sizeof(process->resource) || !value_len || has_attribute(process, key, len))
                 return;
@@ -116,26 +123,12 @@ void find_resource_add_label(struct find_process *process, const char *name, con
                 append_attribute(process, key, (size_t)len, value);
 }
 
-static void append_attributes(struct find_process *process, const struct find_process *from, bool labels)
+void find_resource_add(struct find_process *process, const struct find_process *other)
 {
         const char *key, *value = NULL;
 
-        while (find_resource_next(from, &key, &value)) {
-                bool label = !strncmp(key, POD_LABEL, strlen(POD_LABEL)) ||
-                             !strncmp(key, CONTAINER_LABEL, strlen(CONTAINER_LABEL));
-
-                if (label == labels)
-                        append_attribute(process, key, strlen(key), value);
-        }
-}
-
-void find_resource_take_claims(struct find_process *process, const struct find_process *other)
-{
-        struct find_process now = *process;
-
-        memset(process->resource, 0, sizeof(process->resource));
-        append_attributes(process, &now, true);
-        append_attributes(process, other, false);
+        while (find_resource_next(other, &key, &value))
+                append_attribute(process, key, strlen(key), value);
 }
 
 void find_resource_parse(const char *text, size_t len, struct find_process *process)
