@@ -55,7 +55,7 @@ def observed(cluster):
         cluster.roll("observe", "deployment/pyroscope")
         cluster.helm("install", "podflame", str(CHART), "-n", NAMESPACE, "--create-namespace", "--set", "collector.enabled=false",
                      "--set", "agent.collectors={http://pyroscope.observe:%d}" % PORT, "--set", "agent.protocol=pyroscope",
-                     "--set", "agent.kubelet.enabled=true")
+                     "--set", "agent.kubelet.enabled=true", "--set", "agent.sendLabels={app}")
         try:
             cluster.roll(NAMESPACE, "daemonset/podflame-agent")
             yield Server(cluster)
@@ -71,6 +71,10 @@ def test_profiles_arrive_with_their_labels_and_shares(observed):
     shares = {name.rpartition(".")[2]: own / total for name, own in leaves.items()}
     assert shares["hot"] == pytest.approx(HOT, abs=0.05), shares
     assert shares["warm"] == pytest.approx(WARM, abs=0.05), shares
+
+
+def test_labels_that_are_asked_for_come_from_the_kubelet(observed):
+    eventually(lambda: observed.told({"namespace": "shop", "k8s_pod_label_app": "ledger"}) > 2e9, 120, "its pod's label arrives")
 
 
 def test_the_server_itself_is_no_python(observed):
