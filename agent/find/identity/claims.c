@@ -127,7 +127,7 @@ void find_claims_keep(const struct find *find, const struct nsutil_stat *stat, c
         size_t cmdline = strlen(process->cmdline) + 1, program = strlen(process->program) + 1,
                service = strlen(process->service) + 1, resource = find_resource_size(process->resource);
 
-        if (!entry || entry->start_time != stat->start_time || !stat->start_stack)
+        if (!entry || entry->start_time != stat->start_time || !stat->start_stack || get_own(find, stat))
                 return;
         find_claims_forget(entry);
         entry->claims = malloc(sizeof(*entry->claims) + cmdline + program + service + resource);
