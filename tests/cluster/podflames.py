@@ -34,9 +34,13 @@ class Podflame:
         return self.cluster.kubectl("-n", NAMESPACE, "logs", self.pod(component))
 
     def ask(self, path):
-        """What the collector answers to the node, at its Service's address."""
+        """What the collector answers to the node, at its Service's address. kube-proxy hears late of a pod that is ready."""
         self.address = self.address or self.cluster.get("-n", NAMESPACE, "service", "podflame-collector")["spec"]["clusterIP"]
-        return json.loads(self.cluster.fetch("http://%s:4318/api/v1/%s" % (self.address, path)))
+
+        def answer():
+            with contextlib.suppress(RuntimeError):
+                return [json.loads(self.cluster.fetch("http://%s:4318/api/v1/%s" % (self.address, path)))]
+        return eventually(answer, 30, "the collector's Service answers")[0]
 
     def metric(self, name):
         """What the agent's /metrics tells by that name, all labels together."""

@@ -21,7 +21,9 @@ def installed(cluster):
         cluster.apply({"apiVersion": "v1", "kind": "Namespace",
                        "metadata": {"name": NAMESPACE, "labels": {"pod-security.kubernetes.io/enforce": "baseline"}}})
         cluster.helm("install", "podflame", str(CHART), "-n", NAMESPACE, "--create-namespace")
-        refused = eventually(lambda: events(cluster, "FailedCreate"), 60, "baseline refuses the agent's pod")
+        # A priority class that is as new may not be known yet: then that is refused first.
+        refused = eventually(lambda: [message for message in events(cluster, "FailedCreate") if "PodSecurity" in message], 60,
+                             lambda: "baseline refuses the agent's pod: %s" % events(cluster, "FailedCreate"))
         cluster.kubectl("label", "--overwrite", "namespace", NAMESPACE, ENFORCE + "privileged")
         # The controller tries again ever more seldom; a restart makes it try now.
         cluster.kubectl("-n", NAMESPACE, "rollout", "restart", "daemonset/podflame-agent")
