@@ -164,8 +164,8 @@ static void read_engine(const char *name, const char **ret)
         }
 }
 
-/* Takes what a profile says of an instance as if its resource had said it. */
-static int take_instance(struct reader *r, const struct otlp_attribute *attribute)
+/* Takes what a profile says of its process as if its resource had said it: see series_choose_resource(). */
+static int take_attribute(struct reader *r, const struct otlp_attribute *attribute)
 {
         int rc = otlp_tables_charge(&r->tables, strlen(attribute->key) + strlen(attribute->value) + ATTRIBUTE_COST);
 
@@ -185,8 +185,8 @@ static void read_profile_attribute(const struct otlp_attribute *attribute, void 
         else if (strncmp(attribute->key, OTLP_PREFIX, strlen(OTLP_PREFIX)) == 0)
                 summary_counter_read(profile_counters(r->profile), attribute->key + strlen(OTLP_PREFIX),
                                      attribute->value);
-        else if (r->error == 0 && series_may_be_instance(attribute->key))
-                r->error = take_instance(r, attribute);
+        else if (r->error == 0)
+                r->error = take_attribute(r, attribute);
 }
 
 static int read_types(struct reader *r, const struct json_value *object)

@@ -47,12 +47,6 @@ static bool is_number(const char *key, const char *value)
         return false;
 }
 
-/* Whether an attribute that the profile has from its resource is said of the profile alone. */
-static bool is_of_profile(const struct otlp_writer *w, const struct profile *p, const char *key)
-{
-        return w->sent && !w->all_labels && series_is_instance(p, key);
-}
-
 /* ---- profiles -------------------------------------------------------------- */
 
 static void put_type(struct otlp_writer *w, struct json_object *profile, const char *key, const char *type,
@@ -138,7 +132,9 @@ static void add_coverage(struct otlp_writer *w, struct json_object *indices, dou
         otlp_writer_add_attribute(w, indices, OTLP_COVERAGE, OTLP_REAL, digits);
 }
 
-static void put_profile_attributes(struct otlp_writer *w, struct json_object *out, const struct profile *p)
+/* @labels: those of podflame, which nobody else can say. */
+static void put_profile_attributes(struct otlp_writer *w, struct json_object *out, const struct profile *p,
+                                   const struct series_labels *labels)
 {
         const struct profile_settings *settings = profile_settings(p);
         struct json_object *indices = json_writer_put_array(&w->json, out, "attributeIndices");
@@ -159,7 +155,7 @@ static void put_profile_attributes(struct otlp_writer *w, struct json_object *ou
                 const char *key, *value;
 
                 profile_attribute_at(p, i, &key, &value);
-                if (is_of_profile(w, p, key))
+                if (!w->of_resource[i] && !series_is_label(labels, key))
                         otlp_writer_add_attribute(w, indices, key, is_number(key, value) ? OTLP_INT : OTLP_TEXT, value);
         }
 }
@@ -175,7 +171,8 @@ static void put_profile_id(struct otlp_writer *w, struct json_object *profile, c
         json_writer_put_text(&w->json, profile, "profileId", digits);
 }
 
-static void put_profile(struct otlp_writer *w, struct json_object *profiles, size_t item)
+static void put_profile(struct otlp_writer *w, struct json_object *profiles, size_t item,
+                        const struct series_labels *labels)
 {
         const struct profile *p = w->set->items[item];
         const struct profile_settings *settings = profile_settings(p);
@@ -191,7 +188,7 @@ static void put_profile(struct otlp_writer *w, struct json_object *profiles, siz
         json_writer_put_u64(&w->json, out, "period", settings->period_ns);
         json_writer_put_u64(&w->json, out, "timeUnixNano", settings->start_ns);
         json_writer_put_u64(&w->json, out, "durationNano", settings->duration_ns);
-        put_profile_attributes(w, out, p);
+        put_profile_attributes(w, out, p, labels);
         put_samples(w, out, item);
 }
 
@@ -222,19 +219,7 @@ static void put_fallback_name(struct otlp_writer *w, struct json_object *attribu
         free(name);
 }
 
-/* Whether podflame's own label @key is known: then nobody else can say it. */
-static bool is_label(const struct series_labels *labels, const char *key)
-{
-        for (size_t i = 0; i < SERIES_LABELS; i++) {
-                if (labels->values[i] && strcmp(series_label_names[i], key) == 0)
-                        return true;
-        }
-        return false;
-}
-
-/* @labels: those of podflame, which nobody else can say. */
-static void put_resource(struct otlp_writer *w, struct json_object *resource_profiles, const struct profile *p,
-                         const struct series_labels *labels)
+static void put_resource(struct otlp_writer *w, struct json_object *resource_profiles, const struct profile *p)
 {
         struct json_object *resource = json_writer_put_object(&w->json, resource_profiles, "resource");
         struct json_object *attributes = json_writer_put_array(&w->json, resource, "attributes");
@@ -243,7 +228,7 @@ static void put_resource(struct otlp_writer *w, struct json_object *resource_pro
                 const char *key, *value;
 
                 profile_attribute_at(p, i, &key, &value);
-                if (!is_of_profile(w, p, key) && !is_label(labels, key))
+                if (w->of_resource[i])
                         put_resource_attribute(w, attributes, key, value);
         }
         put_fallback_name(w, attributes, p);
@@ -271,18 +256,23 @@ static void put_scope(struct otlp_writer *w, struct json_object *scope_profiles,
 static void put_resource_profiles(struct otlp_writer *w, struct json_object *list, size_t item)
 {
         struct json_object *out = json_writer_append_object(&w->json, list);
+        const struct profile *p = w->set->items[item];
         struct series_labels labels = { 0 };
 
-        if (w->sent && series_labels_of(w->set->items[item], &labels) < 0)
+        if (w->sent && series_labels_of(p, &labels) < 0)
                 w->json.failed = true;
-        put_resource(w, out, w->set->items[item], &labels);
+        if (w->sent)
+                series_choose_resource(p, &labels, w->all_labels, w->of_resource);
+        else
+                memset(w->of_resource, true, sizeof(w->of_resource));
+        put_resource(w, out, p);
 
         struct json_object *scopes = json_writer_put_array(&w->json, out, "scopeProfiles");
         struct json_object *scope_profiles = json_writer_append_object(&w->json, scopes);
 
         put_scope(w, scope_profiles, &labels);
+        put_profile(w, json_writer_put_array(&w->json, scope_profiles, "profiles"), item, &labels);
         series_labels_deinit(&labels);
-        put_profile(w, json_writer_put_array(&w->json, scope_profiles, "profiles"), item);
 }
 
 /* ---- the request ----------------------------------------------------------- */

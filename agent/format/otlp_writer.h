@@ -11,8 +11,9 @@
 
 struct otlp_writer {
         const struct profile_set *set;
-        bool sent;       /* see format_send_otlp() */
-        bool all_labels; /* of what is sent */
+        bool sent;                                /* see format_send_otlp() */
+        bool all_labels;                          /* of what is sent */
+        bool of_resource[PROFILE_ATTRIBUTES_MAX]; /* which attributes of this profile its resource has */
         struct json_writer json;
         struct dictionary dictionary;
         struct mappings mappings; /* of native code */

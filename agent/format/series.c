@@ -2,6 +2,7 @@
 #include "series.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,7 +91,7 @@ static const char *const instances[] = {
         PROFILE_POD_HASH_ATTRIBUTE,
 };
 
-bool series_may_be_instance(const char *key)
+static bool may_be_instance(const char *key)
 {
         for (size_t i = 0; i < sizeof(instances) / sizeof(instances[0]); i++) {
                 if (strcmp(instances[i], key) == 0)
@@ -103,5 +104,82 @@ bool series_is_instance(const struct profile *p, const char *key)
 {
         if (strcmp(key, CONTAINER_NAME) == 0)
                 return profile_attribute(p, "k8s.container.name") != NULL;
-        return series_may_be_instance(key);
+        return may_be_instance(key);
+}
+
+/* ---- resources ----------------------------------------------------------- */
+
+#define SERVICE "service.name"
+
+/* Pyroscope takes 30 labels: of its own it adds six, and the scope has podflame's. */
+#define RESOURCE_MAX (30 - 6 - SERIES_LABELS)
+
+/* The longest label names that Pyroscope takes are of 1024 bytes. */
+#define NAME_MAX_BYTES 1024
+
+/* Whether two attributes, or @key and a label, have one name as labels. @n: of that many bytes. */
+static bool is_same_label(const char *key, const char *name, size_t n)
+{
+        for (; n > 0 && (*key == *name || (*key == '.' && *name == '_') || (*key == '_' && *name == '.')); n--) {
+                if (!*key)
+                        return true;
+                key++;
+                name++;
+        }
+        return n == 0;
+}
+
+/* Whether Pyroscope adds such a label by itself (pkg/ingester/otlp/ingest_handler.go), or keeps the name for itself. */
+static bool is_pyroscopes(const char *key)
+{
+        return is_same_label(key, "service_name", SIZE_MAX) || is_same_label(key, "pyroscope_spy", SIZE_MAX) ||
+               is_same_label(key, "__", 2);
+}
+
+static bool is_label_name(const char *key)
+{
+        static const char taken[] = "_.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        size_t len = strlen(key);
+
+        return len > 0 && len <= NAME_MAX_BYTES && strspn(key, taken) == len && !(*key >= '0' && *key <= '9') &&
+               !is_pyroscopes(key);
+}
+
+/* Whether one of the attributes that are chosen already, which come after @i, makes the same label. */
+static bool is_chosen(const struct profile *p, const bool *chosen, size_t i)
+{
+        const char *key, *other, *value;
+
+        profile_attribute_at(p, i, &key, &value);
+        for (size_t j = i + 1; j < profile_attributes(p); j++) {
+                profile_attribute_at(p, j, &other, &value);
+                if (chosen[j] && is_same_label(key, other, SIZE_MAX))
+                        return true;
+        }
+        return false;
+}
+
+bool series_is_label(const struct series_labels *labels, const char *key)
+{
+        for (size_t i = 0; i < SERIES_LABELS; i++) {
+                if (labels->values[i] && strcmp(series_label_names[i], key) == 0)
+                        return true;
+        }
+        return false;
+}
+
+void series_choose_resource(const struct profile *p, const struct series_labels *labels, bool all_labels,
+                            bool ret[static PROFILE_ATTRIBUTES_MAX])
+{
+        size_t room = RESOURCE_MAX - 1;
+
+        for (size_t i = profile_attributes(p); i-- > 0;) {
+                const char *key, *value;
+
+                profile_attribute_at(p, i, &key, &value);
+                ret[i] = room > 0 && is_label_name(key) && (all_labels || !series_is_instance(p, key)) &&
+                         !series_is_label(labels, key) && !is_chosen(p, ret, i);
+                room -= ret[i];
+                ret[i] |= strcmp(key, SERVICE) == 0; /* for it a place is kept */
+        }
 }

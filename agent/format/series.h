@@ -37,12 +37,22 @@ int series_labels_of(const struct profile *p, struct series_labels *ret);
 void series_labels_deinit(struct series_labels *labels);
 
 /*
+ * Which of @p's attributes are said of its resource, by index. Pyroscope makes labels of a resource's attributes, and
+ * refuses all of a request after a profile whose labels it does not take: a name with '-', two names that differ in '.'
+ * and '_' only, more than 30 labels (pkg/validation/validate.go of 1.12). So a process could starve others by what it
+ * says of itself. What is no label there, or an instance's unless @all_labels, is said of the profile. Of two attributes
+ * that make one label, and of too many, the last ones are taken. What @labels has is said by the scope alone.
+ */
+void series_choose_resource(const struct profile *p, const struct series_labels *labels, bool all_labels,
+                            bool ret[static PROFILE_ATTRIBUTES_MAX]);
+
+/* Whether an attribute is podflame's own label @key, and known. Then nobody else can say it. */
+bool series_is_label(const struct series_labels *labels, const char *key);
+
+/*
  * Whether an attribute of @p's resource tells an instance: it has another value after each restart or each rollout of
  * what is the same to people. As a label it would make a series each time.
  */
 bool series_is_instance(const struct profile *p, const char *key);
-
-/* The same for any profile that is being read: a key that may be such an attribute. */
-bool series_may_be_instance(const char *key);
 
 #endif

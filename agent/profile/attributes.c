@@ -28,7 +28,7 @@ static void remove_attribute(struct profile *p, size_t i)
 
 static int append_attribute(struct profile *p, const char *key, char *value)
 {
-        if (p->attributes_n == ATTRIBUTES_MAX)
+        if (p->attributes_n == PROFILE_ATTRIBUTES_MAX)
                 return -ENOSPC;
 
         struct attribute *grown = realloc(p->attributes, (p->attributes_n + 1) * sizeof(*grown));

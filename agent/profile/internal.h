@@ -20,7 +20,6 @@
 #define THREADS_MAX (1u << 20)
 #define SAMPLES_MAX (1u << 22)
 #define RESERVED_MAX (1u << 20)
-#define ATTRIBUTES_MAX 128
 
 struct block;
 

@@ -203,10 +203,10 @@ int profile_merge(struct profile *to, const struct profile *from, bool keep_thre
 
 /* ---- the resource --------------------------------------------------------- */
 
+#define PROFILE_ATTRIBUTES_MAX 128
 /*
- * Sets an attribute of the resource, by its OpenTelemetry name: "service.name", "container.id", "container.name",
- * "container.image.name", "process.pid", "process.executable.name", "process.runtime.version", "host.name". Values are
- * text. A value replaces an earlier one; NULL removes it.
+ * Sets an attribute of the resource, by its OpenTelemetry name: "service.name", "container.id", "process.pid". Values
+ * are text. A value replaces an earlier one; NULL removes it. -ENOSPC: there are as many as there may be.
  */
 int profile_set_attribute(struct profile *p, const char *key, const char *value);
 const char *profile_attribute(const struct profile *p, const char *key); /* NULL: none */

@@ -92,7 +92,11 @@ Test(find_service, resource_attributes)
                 { "a=,=b,c,,d=1", "", "d=1;" },
                 /* where it runs is not for it to say */
                 { "k8s.pod.name=victim,container.id=x,host.name=y,process.pid=1,K8S.pod.name=z,a=1", "", "a=1;" },
-                { "service.names=x,podflame.x=1,telemetry.sdk.name=otel", "", "" },
+                { "k8s_pod_name=victim,Host_name=x,namespace=victim,Pod=x,node=y,workload=z,container=w,pods=1", "",
+                  "pods=1;" },
+                { "podflame.x=1,telemetry.sdk.name=otel", "", "" },
+                { "service_name=x,Service.Name=y,service.names=z,service.namespace=shops", "",
+                  "service.names=z;service.namespace=shops;" },
                 { "a\033b=1,a b=2,\xc3\xa9=3", "", "" },
                 { "", "", "" },
                 { ",,,", "", "" },

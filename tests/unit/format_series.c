@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/format/series.h"
 #include "tests/unit/format_helper.h"
 #include "tests/unit/support/interned.h"
 
@@ -140,7 +141,7 @@ Test(format_series, labels)
                 cr_expect_str_eq(said(json, "resource", "container.name"), all ? "k8s_api_3" : "");
                 cr_expect_str_eq(said(json, "resource", "k8s.pod.uid"), all ? "4567" : "");
                 cr_expect_str_eq(said(json, "resource", "container.image.name"), all ? "api:7" : "");
-                cr_expect_str_eq(said(json, "resource", "k8s.pod.label.pod-template-hash"), all ? "7d9f" : "");
+                cr_expect_str_eq(said(json, "resource", "k8s.pod.label.pod-template-hash"), "", "no name of a label");
                 cr_expect_eq(strstr(text, "\"thread.state\"") != NULL, all);
                 json_object_put(json);
                 free(text);
@@ -205,4 +206,68 @@ Test(format_series, ids)
         profile_free(plain);
         for (size_t i = 0; i < 5; i++)
                 profile_free(others[i]);
+}
+
+/* What a process says of itself must not make a backend refuse it, and with it what others have in the same request. */
+Test(format_series, what_is_no_label_is_said_of_the_profile)
+{
+        static const struct {
+                const char *key;
+                bool label;
+        } attributes[] = {
+                { "service.name", true },
+                { "k8s.pod.name", true },
+                { "a.b", false },
+                { "a_b", true },
+                { "my-team", false },
+                { "app/name", false },
+                { "1st", false },
+                { "service_name", false },
+                { "__name__", false },
+                { "_.x", false },
+                { "_x", true },
+                { "pyroscope.spy", false },
+                { "", false },
+                { "container.id", false },
+                { "Team2", true },
+                { "pod", false },
+                { "a.bc", true },
+                { "a", true },
+                { "\xc3\xa9", false },
+        };
+        const size_t n = sizeof(attributes) / sizeof(attributes[0]);
+        struct profile *p = profile_new();
+        struct series_labels labels;
+        bool of_resource[PROFILE_ATTRIBUTES_MAX];
+
+        for (size_t i = 0; i < n; i++)
+                cr_assert_eq(profile_set_attribute(p, attributes[i].key, "x"), 0);
+        cr_assert_eq(series_labels_of(p, &labels), 0);
+        series_choose_resource(p, &labels, false, of_resource);
+        for (size_t i = 0; i < n; i++)
+                cr_expect_eq(of_resource[i], attributes[i].label, "%s", attributes[i].key);
+        series_labels_deinit(&labels);
+        profile_free(p);
+}
+
+/* Pyroscope takes 30 labels. It adds five and the service's, and podflame has five. */
+Test(format_series, too_many_labels)
+{
+        struct profile *p = profile_new();
+        struct series_labels labels = { 0 };
+        bool of_resource[PROFILE_ATTRIBUTES_MAX];
+        size_t chosen = 0;
+        char key[16];
+
+        cr_assert_eq(profile_set_attribute(p, "service.name", "shop"), 0);
+        for (int i = 1; i < PROFILE_ATTRIBUTES_MAX; i++) {
+                snprintf(key, sizeof(key), "a%d", i);
+                cr_assert_eq(profile_set_attribute(p, key, "x"), 0);
+        }
+        series_choose_resource(p, &labels, true, of_resource);
+        for (size_t i = 0; i < PROFILE_ATTRIBUTES_MAX; i++)
+                chosen += of_resource[i];
+        cr_expect_eq(chosen, 19);
+        cr_expect(of_resource[0] && !of_resource[109] && of_resource[110], "the last ones");
+        profile_free(p);
 }

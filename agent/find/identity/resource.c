@@ -6,6 +6,7 @@
  */
 #include "agent/find/internal.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,9 +14,12 @@
 #define MAX_KEY 64
 #define MAX_VALUE 256
 
-/* The keys that podflame sets itself. */
-static const char *const reserved[] = {
-        "container.", "host.", "k8s.", "podflame.", "process.", "profile.", "service.name", "telemetry.", "thread.",
+/* What podflame says itself: families of keys, and its own labels. Backends take '.' and '_' for the same. */
+static const char *const families[] = {
+        "container.", "host.", "k8s.", "podflame.", "process.", "profile.", "telemetry.", "thread.",
+};
+static const char *const labels[] = {
+        "service.name", "namespace", "workload", "pod", "container", "node",
 };
 
 static int hex_digit_value(char c)
@@ -63,10 +67,22 @@ static bool is_key(const char *key, size_t len)
         return len > 0 && len <= MAX_KEY;
 }
 
+static bool begins_like(const char *key, size_t len, const char *name)
+{
+        size_t i = 0;
+
+        while (i < len && name[i] && tolower((unsigned char)(key[i] == '_' ? '.' : key[i])) == name[i])
+                i++;
+        return !name[i];
+}
+
 static bool is_reserved(const char *key, size_t len)
 {
-        for (size_t i = 0; i < sizeof(reserved) / sizeof(*reserved); i++)
-                if (len >= strlen(reserved[i]) && !strncasecmp(key, reserved[i], strlen(reserved[i])))
+        for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
+                if (begins_like(key, len, families[i]))
+                        return true;
+        for (size_t i = 0; i < sizeof(labels) / sizeof(*labels); i++)
+                if (len == strlen(labels[i]) && begins_like(key, len, labels[i]))
                         return true;
         return false;
 }
