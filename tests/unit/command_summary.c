@@ -40,6 +40,7 @@ static const char *said_of_use(size_t n, uint64_t used_ms, uint64_t before_ms, u
         struct profile_set set = { 0 };
 
         for (size_t i = 0; i < n; i++) {
+                const char *pids[] = { "42", "43" };
                 struct profile *profile = profile_new();
                 *profile_counters(profile) = (struct profile_counters){ .ok = ok,
                                                                         .accounted_ns = (used_ms + before_ms) * 1000000,
@@ -47,7 +48,7 @@ static const char *said_of_use(size_t n, uint64_t used_ms, uint64_t before_ms, u
                                                                         .unopened_ns = before_ms * 1000000 };
                 profile_set_settings(profile,
                                      &(struct profile_settings){ .duration_ns = 1000000000, .period_ns = 10000000 });
-                cr_assert_eq(profile_set_attribute(profile, "process.pid", "42"), 0);
+                cr_assert_eq(profile_set_attribute(profile, "process.pid", pids[i]), 0);
                 cr_assert_eq(profile_set_add(&set, profile), 0);
         }
         capture_begin(STDERR_FILENO);
