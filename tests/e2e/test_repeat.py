@@ -112,7 +112,7 @@ def test_what_outlives_its_run_is_sampled_in_the_next(repeat):
     its = [run.own for run in processes if run.resource["process.pid"] == child]
     used = sum(own["podflame.accounted_ns"] for own in its) / 1e9
     assert used > 0.3, "most of it"
-    assert sum(own["podflame.ok"] for own in its) / 1000 == pytest.approx(used, rel=0.1), done.stderr
+    assert sum(own["podflame.ok"] for own in its) / 1000 == pytest.approx(used, rel=0.25), done.stderr
 
 
 def test_a_run_that_fails_is_the_last(repeat, tmp_path):
