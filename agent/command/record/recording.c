@@ -331,7 +331,7 @@ static bool run_command(struct recording *r, int *ret)
         if (start_command(r))
                 *ret = complete_run(r);
         r->seen = r->done.n > before;
-        if (*ret == 0 && r->seen)
+        if (*ret == 0 && r->seen && r->run + 1 < r->config.repeat)
                 launch_wait(&r->launch);
         bool again = *ret == 0 && r->seen && is_to_run_again(r);
         r->run++;

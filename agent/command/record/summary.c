@@ -36,35 +36,42 @@ static void list_counters(const struct profile_counters *sum, bool all, char *re
                          sum->unmerged, sum->mixed);
 }
 
-static int by_number(const void *a, const void *b)
-{
-        long left = *(const long *)a, right = *(const long *)b;
+struct program {
+        long pid, run;
+};
 
-        return (left > right) - (left < right);
+static int by_pid_and_run(const void *a, const void *b)
+{
+        const struct program *x = a, *y = b;
+
+        return x->pid != y->pid ? (x->pid > y->pid) - (x->pid < y->pid) : (x->run > y->run) - (x->run < y->run);
 }
 
 /*
- * Counts processes. One may have several profiles: of each of its programs, and of each run that it lived in. The
- * profile of descendants that ended before they were opened is of no process. Without memory, counts the profiles.
+ * Counts processes. One that has executed another Python counts once more, and one that has outlived its run does not.
+ * The profile of descendants that ended before they were opened is of no process. Without memory, counts the profiles.
  */
 static size_t count_processes(const struct profile_set *set)
 {
-        size_t n = 0, distinct = 0;
-        long *pids = calloc(set->n + 1, sizeof *pids);
+        size_t n = 0, again = 0;
+        struct program *programs = calloc(set->n + 1, sizeof *programs);
 
         for (size_t i = 0; i < set->n; i++) {
                 const char *pid = profile_attribute(set->items[i], "process.pid");
-                if (pid && pids)
-                        pids[n] = atol(pid);
+                const char *run = profile_attribute(set->items[i], "podflame.run");
+                if (pid && programs)
+                        programs[n] = (struct program){ atol(pid), run ? atol(run) : 0 };
                 n += pid != NULL;
         }
-        if (!pids)
+        if (!programs)
                 return n;
-        qsort(pids, n, sizeof *pids, by_number);
-        for (size_t i = 0; i < n; i++)
-                distinct += i == 0 || pids[i] != pids[i - 1];
-        free(pids);
-        return distinct;
+        qsort(programs, n, sizeof *programs, by_pid_and_run);
+        for (size_t i = 1, first = 0; i < n; i++) {
+                first = programs[i].pid == programs[i - 1].pid ? first : i;
+                again += programs[i].run != programs[first].run;
+        }
+        free(programs);
+        return n - again;
 }
 
 /* A process that uses less of a CPU than this waits for most of its time. */
