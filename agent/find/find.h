@@ -223,15 +223,13 @@ int find_timeout_ms(const struct find *find);
 size_t find_starved(const struct find *find);
 
 /*
- * Identifies process @pid. Fills everything except status and info. What a process says of itself is what it said when
- * find first asked: programs that set their title write over their arguments and their environment. NSUTIL errors of nsutil.h are positive, too:
- * NSUTIL_E_GONE.
+ * Identifies process @pid. Fills everything except status and info. What a known process says of itself is what it said
+ * when find first asked: programs that set their title write over their arguments and their environment. NSUTIL errors
+ * of nsutil.h are positive, too: NSUTIL_E_GONE.
  */
 int find_identify(struct find *find, pid_t pid, struct find_process *ret);
 
-/*
- * Replaces the names of @process by those of @named, which is the same process, identified later.
- */
+/* Replaces the names of @process by those of @named, which is the same process, identified later. */
 void find_take_names(struct find_process *process, const struct find_process *named);
 
 struct find_candidate {

@@ -17,6 +17,8 @@ bool find_claims_get(const struct find *find, const struct nsutil_stat *stat, st
 
 /* Keeps these fields if the process is known. @stat: its program was the same before and after they were read. */
 void find_claims_keep(const struct find *find, const struct nsutil_stat *stat, const struct find_process *process);
+
+/* Call this when the process has executed another program, or is forgotten. */
 void find_claims_forget(struct find_entry *entry);
 
 #endif
